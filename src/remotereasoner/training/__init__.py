@@ -1,0 +1,1 @@
+"""Training scripts of the embedded parts: ``python -m remotereasoner.training.…``."""

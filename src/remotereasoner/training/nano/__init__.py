@@ -1,0 +1,1 @@
+"""How the embedded model was made: the perception tower, the question samples, the language tower."""
