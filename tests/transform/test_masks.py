@@ -77,7 +77,9 @@ def test_trim_of_nothing_is_the_empty_mask() -> None:
 def test_union_keeps_what_is_there_where_masks_overlap() -> None:
     ring = np.ones((3, 3), dtype=np.bool_)
     ring[1, 1] = False
-    frame = union([InstanceMask(np.ones((2, 2), np.bool_), (1, 1), 1.0), InstanceMask(ring, (1, 1), 1.0), empty_mask()], (6, 6))
+    frame = union(
+        [InstanceMask(np.ones((2, 2), np.bool_), (1, 1), 1.0), InstanceMask(ring, (1, 1), 1.0), empty_mask()], (6, 6)
+    )
     assert frame.sum() == 9
 
 

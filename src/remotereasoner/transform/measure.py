@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import shapely
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import ProjError
 from shapely import LinearRing, MultiPoint, MultiPolygon
 
+from remotereasoner.scene.crs import lonlat_transformer
 from remotereasoner.types import FloatArray, PointXy
 
 __all__ = ["GroundSize", "Measurer"]
@@ -55,20 +56,12 @@ class Measurer:
 
     @classmethod
     def of(cls, transform: Affine, crs: CRS | None) -> Measurer | None:
-        """None without a CRS, and for one without an ellipsoid (local grids, heights)."""
-        geod = None if crs is None else crs.get_geod()
-        if crs is None or geod is None:
+        """None without a CRS, and for one that is no surface of an ellipsoid (local grids, heights, geocentric)."""
+        found = None if crs is None else _ellipsoid(crs)
+        if crs is None or found is None:
             return None
-        ellipsoid = CRS.from_dict({"proj": "longlat", "a": geod.a, "b": geod.b})
-        try:
-            to_ellipsoid = Transformer.from_crs(crs, ellipsoid, always_xy=True)
-        except ProjError:
-            return None
-        try:
-            to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-        except ProjError:  # another celestial body
-            to_wgs84 = None
-        return cls(transform, geod, to_ellipsoid, to_wgs84)
+        geod, to_ellipsoid = found
+        return cls(transform, geod, to_ellipsoid, lonlat_transformer(crs))
 
     def lonlat(self, point_xy: PointXy) -> PointXy | None:
         """Longitude and latitude (WGS84, degrees) of a pixel position, or None where the CRS does not reach there."""
@@ -141,6 +134,15 @@ class Measurer:
         corners = shapely.get_coordinates(MultiPoint(plane).minimum_rotated_rectangle)
         sides = sorted(math.dist(corners[i], corners[i + 1]) for i in (0, 1))
         return sides[0], sides[1]
+
+
+@lru_cache(maxsize=64)
+def _ellipsoid(crs: CRS) -> tuple[Geod, Transformer] | None:
+    """The CRS's ellipsoid and the way from its x, y to longitude, latitude in degrees there, without a datum shift."""
+    geod = crs.get_geod()
+    if geod is None or crs.is_geocentric:
+        return None
+    return geod, Transformer.from_crs(crs, CRS.from_dict({"proj": "longlat", "a": geod.a, "b": geod.b}), always_xy=True)
 
 
 def _finite_lonlat(lonlat: tuple[float, float]) -> PointXy | None:
