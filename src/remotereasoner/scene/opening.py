@@ -1,0 +1,206 @@
+"""From files to a :class:`~remotereasoner.scene.scene.Scene`: :func:`open_scene`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pyproj import CRS
+
+from remotereasoner.errors import UsageError
+from remotereasoner.scene.bands import Bands, band_name_of_file, choose_bands
+from remotereasoner.scene.door import Raster, open_raster
+from remotereasoner.scene.limits import DEFAULT_LIMITS, ReadLimits
+from remotereasoner.scene.reading import Part, check_cost, palette, read_band, read_rgb_into, read_valid
+from remotereasoner.scene.render import (
+    UNSTRETCHED,
+    Layer,
+    Rgb,
+    StretchChoice,
+    any_valid,
+    blank,
+    choose_stretch,
+    expand_palette,
+    render,
+)
+from remotereasoner.scene.scene import Rendering, Scene
+from remotereasoner.scene.stack import inspect_members, read_member, reference_member
+from remotereasoner.scene.window import choose_window, output_size, scene_transform
+from remotereasoner.types import BoundsXyxy, WindowPx
+
+__all__ = ["RasterPath", "open_scene", "raster_bands"]
+
+RasterPath = str | os.PathLike[str]
+
+
+def open_scene(
+    source: RasterPath | Sequence[RasterPath],
+    *,
+    bands: Sequence[int | str] | None = None,
+    window: WindowPx | tuple[int, int, int, int] | None = None,
+    bounds: BoundsXyxy | None = None,
+    bounds_crs: str | CRS | None = None,
+    max_side_px: int | None = None,
+    percentiles: tuple[float, float] = (2.0, 98.0),
+    stretch: StretchChoice = "auto",
+    limits: ReadLimits = DEFAULT_LIMITS,
+    follow_symlinks: bool = True,
+) -> Scene:
+    """Read a raster, or a part of it, as RGB with its place on the map.
+
+    ``source``: a file, or several single-band files of one scene, of which the finest chosen one gives the pixels.
+    ``bands``: one (grey) or three numbers or names, of several files their positions or the names in their names; None
+    chooses natural colour where the file tells, see :func:`~remotereasoner.scene.bands.choose_bands`.
+    ``window``: (col_off, row_off, width, height) in pixels of the source; or ``bounds``: (west, south, east, north) in
+    ``bounds_crs`` (``"EPSG:4326"``, …; None: the raster's own). Parts outside the raster are cut off.
+    ``max_side_px``: the longer side of the scene at most; pixels are averaged, from overviews where there are any.
+    ``stretch``: ``auto`` leaves uint8 as it is and stretches all else between ``percentiles``, taken over the valid
+    samples of the part that is read; what was done is in :attr:`Scene.rendering`.
+    Pixels are as stored: an EXIF rotation is noted, not applied. ``limits`` and ``follow_symlinks`` as for
+    :func:`~remotereasoner.scene.door.open_raster`.
+
+    Raises :class:`~remotereasoner.errors.ImageReadError` (see ``code``),
+    :class:`~remotereasoner.errors.CoordinateError` for a window or bounds that cannot be used and
+    :class:`~remotereasoner.errors.UsageError` for other parameters.
+    """
+    low, high = percentiles
+    if not 0.0 <= low < high <= 100.0:
+        raise UsageError(f"percentiles must be two rising numbers in [0, 100], got {percentiles}")
+    paths = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if not paths:
+        raise UsageError("source is an empty list: give at least one file")
+    if len(paths) > 1:
+        return _open_stack(
+            [Path(path) for path in paths],
+            bands=bands,
+            window=window,
+            bounds=bounds,
+            bounds_crs=bounds_crs,
+            max_side_px=max_side_px,
+            percentiles=percentiles,
+            stretch=stretch,
+            limits=limits,
+            follow_symlinks=follow_symlinks,
+        )
+    with open_raster(paths[0], limits=limits, follow_symlinks=follow_symlinks) as raster:
+        chosen = raster_bands(raster, bands)
+        where = choose_window(raster.grid, window=window, bounds=bounds, bounds_crs=bounds_crs)
+        size_hw = output_size(where, max_side_px)
+        part = Part(where.col_off, where.row_off, where.width, where.height, size_hw)
+        check_cost(raster, part, len(set(chosen)))
+        how = choose_stretch(stretch, [raster.dtype])
+        table = palette(raster, chosen[0]) if len(set(chosen)) == 1 else None
+        if table is not None:
+            how = "none"
+            samples = read_band(raster, chosen[0], part, smooth=False)
+            rgb = expand_palette(Layer(samples, read_valid(raster, chosen[0], part, samples)), table)
+        elif how == "none" and len(set(chosen)) == 3:
+            rgb = _read_rgb(raster, chosen, part)
+        else:
+            layers = {band: _read_layer(raster, band, part) for band in sorted(set(chosen))}
+            rgb = render([layers[band] for band in chosen], how, percentiles)
+        rendering = Rendering(
+            source=raster.name,
+            driver=raster.reader.driver,
+            bands=chosen,
+            band_names=tuple(raster.reader.descriptions[band - 1] for band in chosen),
+            dtype=raster.dtype,
+            stretch=how,
+            limits=rgb.limits,
+            percentiles=percentiles if how == "percentile" else None,
+            window=where,
+            source_hw=raster.grid.size_hw,
+            source_nodata=raster.reader.nodata,
+            notes=(*raster.notes, *_notes(raster, is_palette=table is not None)),
+        )
+        transform = scene_transform(raster.grid.transform, where, size_hw)
+        return Scene(rgb.pixels, rgb.valid, transform, raster.grid.crs, rendering)
+
+
+def raster_bands(raster: Raster, requested: Sequence[int | str] | None = None) -> Bands:
+    """The bands to render of one file: ``requested``, or the natural choice."""
+    return choose_bands(
+        requested,
+        names=raster.reader.descriptions,
+        colours=[interpretation.name for interpretation in raster.reader.colorinterp],
+        sensor=raster.name,
+    )
+
+
+def _read_layer(raster: Raster, band: int, part: Part) -> Layer:
+    samples = read_band(raster, band, part)
+    return Layer(samples, read_valid(raster, band, part, samples))
+
+
+def _read_rgb(raster: Raster, bands: Bands, part: Part) -> Rgb:
+    pixels = np.empty((*part.size_hw, 3), dtype=np.uint8)
+    read_rgb_into(raster, bands, part, pixels)
+    masks = []
+    for channel, band in enumerate(bands):
+        masks.append(read_valid(raster, band, part, pixels[:, :, channel]))
+        if masks[-1] is None:
+            break
+    valid = any_valid(masks, part.size_hw)
+    blank(pixels, valid)
+    return Rgb(pixels, valid, (UNSTRETCHED,) * 3)
+
+
+def _notes(raster: Raster, *, is_palette: bool) -> list[str]:
+    notes = []
+    if is_palette:
+        notes.append("palette expanded")
+    if raster.dtype.startswith("complex"):
+        notes.append("magnitude of complex samples")
+    orientation = str(raster.reader.tags().get("EXIF_Orientation", "1")).strip()
+    if orientation not in ("0", "1"):
+        notes.append(f"EXIF orientation {orientation[:2]} not applied: pixels are as stored")
+    return notes
+
+
+def _open_stack(
+    paths: list[Path],
+    *,
+    bands: Sequence[int | str] | None,
+    window: WindowPx | tuple[int, int, int, int] | None,
+    bounds: BoundsXyxy | None,
+    bounds_crs: str | CRS | None,
+    max_side_px: int | None,
+    percentiles: tuple[float, float],
+    stretch: StretchChoice,
+    limits: ReadLimits,
+    follow_symlinks: bool,
+) -> Scene:
+    names = [band_name_of_file(path) for path in paths]
+    chosen = choose_bands(bands, names=names, colours=[""] * len(paths), sensor=paths[0].name)
+    used = sorted(set(chosen))
+    members = dict(
+        zip(used, inspect_members([paths[k - 1] for k in used], limits, follow_symlinks=follow_symlinks), strict=True)
+    )
+    reference = reference_member(list(members.values()))
+    where = choose_window(reference.grid, window=window, bounds=bounds, bounds_crs=bounds_crs)
+    size_hw = output_size(where, max_side_px)
+    transform = scene_transform(reference.grid.transform, where, size_hw)
+    dtypes = [member.dtype for member in members.values()]
+    how = choose_stretch(stretch, dtypes)
+    layers, notes = {}, []
+    for band, member in members.items():
+        layers[band], note = read_member(member, transform, size_hw, limits, follow_symlinks=follow_symlinks)
+        notes += [*member.notes, *([note] if note else [])]
+    rgb = render([layers[band] for band in chosen], how, percentiles)
+    rendering = Rendering(
+        source=", ".join(members[band].grid.name for band in used),
+        driver=reference.driver,
+        bands=chosen,
+        band_names=tuple(names[band - 1] for band in chosen),
+        dtype="/".join(dict.fromkeys(dtypes)),
+        stretch=how,
+        limits=rgb.limits,
+        percentiles=percentiles if how == "percentile" else None,
+        window=where,
+        source_hw=reference.grid.size_hw,
+        source_nodata=reference.nodata,
+        notes=tuple(notes),
+    )
+    return Scene(rgb.pixels, rgb.valid, transform, reference.grid.crs, rendering)
