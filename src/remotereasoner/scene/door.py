@@ -58,6 +58,13 @@ class Raster:
     """What about the place of pixels is not as the file says it."""
 
     @property
+    def band_names(self) -> tuple[str | None, ...]:
+        """The bands' descriptions, printable characters only, 80 at most: they are somebody else's text."""
+        return tuple(
+            "".join(c for c in text if c.isprintable())[:80] if text else None for text in self.reader.descriptions
+        )
+
+    @property
     def dtype(self) -> str:
         return str(self.reader.dtypes[0])
 

@@ -77,6 +77,14 @@ class Grid:
         return float(np.sqrt(abs(area_m2)))
 
     @property
+    def bounds(self) -> BoundsXyxy:
+        """(west, south, east, north) on the map, whichever way rows and columns go."""
+        height, width = self.size_hw
+        corners = self.pixel_to_map([(0, 0), (width, 0), (0, height), (width, height)])
+        (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+        return float(west), float(south), float(east), float(north)
+
+    @property
     def footprint_lonlat(self) -> FloatArray:
         """(N, 2) lon, lat around the raster's edge, closed, clockwise as seen in the image; each edge is densified.
 

@@ -105,7 +105,7 @@ def open_scene(
             source=raster.name,
             driver=raster.reader.driver,
             bands=chosen,
-            band_names=tuple(raster.reader.descriptions[band - 1] for band in chosen),
+            band_names=tuple(raster.band_names[band - 1] for band in chosen),
             dtype=raster.dtype,
             stretch=how,
             limits=rgb.limits,
@@ -123,7 +123,7 @@ def raster_bands(raster: Raster, requested: Sequence[int | str] | None = None) -
     """The bands to render of one file: ``requested``, or the natural choice."""
     return choose_bands(
         requested,
-        names=raster.reader.descriptions,
+        names=raster.band_names,
         colours=[interpretation.name for interpretation in raster.reader.colorinterp],
         sensor=raster.name,
     )

@@ -118,10 +118,10 @@ def _differs(samples: npt.NDArray[Any], nodata: float) -> BoolArray | None:
         info = np.iinfo(samples.dtype)
         if not float(nodata).is_integer() or not info.min <= int(nodata) <= info.max:
             return None  # a nodata value that no sample can have
-        return np.not_equal(samples, samples.dtype.type(int(nodata)))
-    if np.isnan(nodata):
+    elif np.isnan(nodata):
         return None  # not finite: seen to by the caller
-    return np.not_equal(samples, samples.dtype.type(nodata))
+    differs: BoolArray = samples != samples.dtype.type(nodata)
+    return differs
 
 
 def palette(raster: Raster, band: int) -> UInt8Array | None:

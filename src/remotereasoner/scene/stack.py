@@ -15,7 +15,7 @@ from remotereasoner.scene.grid import Grid
 from remotereasoner.scene.limits import ReadLimits
 from remotereasoner.scene.reading import Part, check_cost, read_band, read_valid
 from remotereasoner.scene.render import Layer
-from remotereasoner.types import BoundsXyxy, SizeHw
+from remotereasoner.types import SizeHw
 
 __all__ = ["Member", "inspect_members", "read_member", "reference_member"]
 
@@ -34,15 +34,6 @@ class Member:
     @property
     def pixel_area(self) -> float:
         return abs(self.grid.transform.determinant)
-
-    @property
-    def extent(self) -> BoundsXyxy:
-        """(west, south, east, north) on the map, whichever way the rows go."""
-        height, width = self.grid.size_hw
-        corners = self.grid.pixel_to_map([(0, 0), (width, 0), (0, height), (width, height)])
-        west, south = corners.min(axis=0)
-        east, north = corners.max(axis=0)
-        return float(west), float(south), float(east), float(north)
 
 
 def inspect_members(paths: Sequence[Path], limits: ReadLimits, *, follow_symlinks: bool) -> list[Member]:
@@ -77,7 +68,7 @@ def _require_same_place(first: Member, other: Member) -> None:
             )
         return
     tolerance = max(np.sqrt(first.pixel_area), np.sqrt(other.pixel_area)) * 1.001
-    if np.abs(np.subtract(first.extent, other.extent)).max() > tolerance:
+    if np.abs(np.subtract(first.grid.bounds, other.grid.bounds)).max() > tolerance:
         raise ImageReadError("grids_differ", f"{first.grid.name} and {other.grid.name} do not cover the same area")
     step = ~first.grid.transform * other.grid.transform
     if max(abs(step.b), abs(step.d)) > 1e-6 * min(abs(step.a), abs(step.e)) or step.a <= 0 or step.e <= 0:
