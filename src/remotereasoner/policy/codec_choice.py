@@ -90,7 +90,7 @@ def codec_from_config(
     *,
     style: PromptStyle = "json",
 ) -> CoordinateCodec:
-    """The codec of a checkpoint, from its ``config.json`` and ``preprocessor_config.json`` (or ``processor_config.json``).
+    """The codec of a checkpoint: its ``config.json`` and ``preprocessor_config.json`` (or ``processor_config.json``).
 
     Without a processor's settings, those of the family's published checkpoints are assumed; with settings that leave
     the limits out, the processor class's own defaults hold, as in transformers. ``style`` ``lists`` is the wording of

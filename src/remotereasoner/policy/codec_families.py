@@ -33,7 +33,7 @@ __all__ = [
 HUB_MIN_PIXELS, HUB_MAX_PIXELS = 3_136, 12_845_056  # what the published Qwen2-VL and Qwen2.5-VL processors are set to
 QWEN3_MIN_PIXELS, QWEN3_MAX_PIXELS = 65_536, 16_777_216  # the same for Qwen3-VL
 
-_JSON_FORM = '[{"bbox_2d": [x1, y1, x2, y2], "label": "…"}]'
+_JSON_FORM = '[{"bbox_2d": [x1, y1, x2, y2], "label": "what"}]'
 _LIST_FORM = "[[x1,y1,x2,y2], …]"
 
 
