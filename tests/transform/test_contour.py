@@ -51,16 +51,12 @@ def test_it_is_what_opencv_draws(holes: bool) -> None:
 
     assert np.array_equal(ours(1), theirs(1))
     assert (ours(3) >= theirs(3)).all()
-    same = (ours(5) == 0) & (theirs(3) == 0)
-    either = (ours(5) == 0) | (theirs(3) == 0)
-    assert same.sum() / either.sum() > 0.95
 
 
 def test_holes_are_drawn_only_where_asked_for() -> None:
     polygons = [mask_to_polygons(mask) for mask in discs()]
     plain = contour_image(polygons, (120, 120))
     with_holes = contour_image(polygons, (120, 120), holes=True)
-    assert (plain[40, 45 - 12 :] == plain[40, 45]).any()
     assert plain[40, 33].tolist() == [255] * 3
     assert with_holes[40, 33].tolist() == [0] * 3
     assert ((plain == 0) <= (with_holes == 0)).all()

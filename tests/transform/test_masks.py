@@ -5,7 +5,7 @@ import pytest
 
 from remotereasoner.errors import UsageError
 from remotereasoner.transform.base import InstanceMask
-from remotereasoner.transform.masks import box_window, empty_mask, paste, trim, union
+from remotereasoner.transform.masks import box_window, empty_mask, paste, points_per_box, trim, union, within
 
 SIZE_HW = (20, 30)
 
@@ -86,3 +86,23 @@ def test_union_keeps_what_is_there_where_masks_overlap() -> None:
 def test_paste_refuses_a_mask_that_reaches_out() -> None:
     with pytest.raises(UsageError, match="does not fit"):
         paste(InstanceMask(np.ones((2, 2), np.bool_), (5, 0), 1.0), np.zeros((6, 6), dtype=np.bool_))
+
+
+def test_within_keeps_what_is_valid() -> None:
+    valid = np.ones((6, 8), dtype=np.bool_)
+    valid[:, :3] = False
+    inside = InstanceMask(np.ones((2, 2), np.bool_), (4, 1), 0.5)
+    assert within(inside, valid) is inside
+    cut = within(InstanceMask(np.ones((2, 4), np.bool_), (1, 1), 0.5), valid)
+    assert (cut.offset_xy, cut.mask.shape, cut.score) == ((3, 1), (2, 2), 0.5)
+    assert within(InstanceMask(np.ones((2, 2), np.bool_), (0, 0), 0.5), valid).mask.shape == (0, 0)
+    assert within(empty_mask(), valid).mask.shape == (0, 0)
+
+
+def test_points_of_each_box() -> None:
+    boxes = [(0.0, 0.0, 1.0, 1.0), (2.0, 2.0, 3.0, 3.0)]
+    assert points_per_box([], None) == []
+    assert points_per_box(boxes, None) == [[], []]
+    assert points_per_box(boxes, [[(0.5, 0.5), (float("nan"), 0.2)], ()]) == [[(0.5, 0.5)], []]
+    with pytest.raises(UsageError, match="0 lists of points for 2 boxes"):
+        points_per_box(boxes, [])

@@ -71,14 +71,14 @@ def test_holes_are_counted_as_flooding_counts_them() -> None:
     """Per part, each 4-connected piece of what is not the part is a hole, but for the one outside."""
     rng = np.random.default_rng(3)
     holes = 0
-    for _ in range(150):
+    for _ in range(60):
         mask = random_mask(rng)
         for part in mask_to_polygons(mask).geoms:
             x, y = mask.offset_xy
             pixels = polygons_to_frame([translate(part, 1 - x, 1 - y)], tuple(n + 2 for n in mask.mask.shape))
             assert len(part.interiors) == components(~pixels) - 1
             holes += len(part.interiors)
-    assert holes > 300
+    assert holes > 100
 
 
 def test_small_objects_keep_their_area() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from remotereasoner.scene.scene import Scene
 from remotereasoner.transform.base import InstanceMask
-from remotereasoner.transform.masks import box_window, empty_mask
+from remotereasoner.transform.masks import box_window, empty_mask, points_per_box
 from remotereasoner.types import BoxXyxy, PointXy
 
 __all__ = ["BoxSegmenter"]
@@ -29,9 +29,10 @@ class BoxSegmenter:
         self,
         scene: Scene,
         boxes_xyxy: Sequence[BoxXyxy],
-        points_xy: Sequence[Sequence[PointXy]] | None = None,  # noqa: ARG002  the protocol's
+        points_xy: Sequence[Sequence[PointXy]] | None = None,
     ) -> list[InstanceMask]:
         """See :class:`~remotereasoner.transform.base.Segmenter`."""
+        points_per_box(boxes_xyxy, points_xy)  # refuses what every segmenter refuses
         masks = []
         for box in boxes_xyxy:
             window = box_window(box, scene.size_hw)

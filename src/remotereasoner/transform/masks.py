@@ -1,17 +1,29 @@
-"""Cropped masks: which pixels a box covers, trimming, pasting into the frame."""
+"""Cropped masks: which pixels a box covers, trimming, pasting into the frame; the points of each box."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from remotereasoner.errors import UsageError
 from remotereasoner.transform.base import InstanceMask
-from remotereasoner.types import BoolArray, BoxXyxy, SizeHw, WindowPx
+from remotereasoner.types import BoolArray, BoxXyxy, PointXy, SizeHw, WindowPx
 
-__all__ = ["box_window", "empty_mask", "paste", "trim", "union"]
+__all__ = ["box_window", "empty_mask", "paste", "points_per_box", "trim", "union", "within"]
+
+
+def points_per_box(boxes_xyxy: Sequence[BoxXyxy], points_xy: Sequence[Sequence[PointXy]] | None) -> list[list[PointXy]]:
+    """One list of points per box, empty without ``points_xy``; points that are not finite are left out.
+
+    Raises :class:`UsageError` where there are points for some boxes only.
+    """
+    if points_xy is None:
+        return [[] for _ in boxes_xyxy]
+    if len(points_xy) != len(boxes_xyxy):
+        raise UsageError(f"{len(points_xy)} lists of points for {len(boxes_xyxy)} boxes: give one list per box")
+    return [[point for point in points if all(map(math.isfinite, point))] for points in points_xy]
 
 
 def box_window(box_xyxy: BoxXyxy, size_hw: SizeHw) -> WindowPx | None:
@@ -21,7 +33,7 @@ def box_window(box_xyxy: BoxXyxy, size_hw: SizeHw) -> WindowPx | None:
     lies in, so that no object vanishes by rounding. A box without area, with a number that is not finite, or outside
     the scene covers nothing.
     """
-    if not all(math.isfinite(v) for v in box_xyxy):
+    if not all(map(math.isfinite, box_xyxy)):
         return None
     height, width = size_hw
     columns = _span(box_xyxy[0], box_xyxy[2], width)
@@ -59,6 +71,14 @@ def trim(mask: BoolArray, offset_xy: tuple[int, int], score: float) -> InstanceM
     columns = np.flatnonzero(mask[y0:y1].any(axis=0))
     x0, x1 = int(columns[0]), int(columns[-1]) + 1
     return InstanceMask(mask[y0:y1, x0:x1].copy(), (offset_xy[0] + x0, offset_xy[1] + y0), score)
+
+
+def within(mask: InstanceMask, frame: BoolArray) -> InstanceMask:
+    """``mask`` without the pixels that are False in ``frame`` (H, W) bool, such as a scene's ``valid``."""
+    height, width = mask.mask.shape
+    x, y = mask.offset_xy
+    part = frame[y : y + height, x : x + width]
+    return mask if part.all() else trim(mask.mask & part, mask.offset_xy, mask.score)
 
 
 def paste(mask: InstanceMask, frame: BoolArray) -> None:
