@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, the "lite" variant of 2020: no squeeze-and-excitation, ReLU6) as a feature extractor.
+"""EfficientNet-Lite0 (Tan & Le 2019; the "lite" variant: no squeeze-and-excitation, ReLU6) as a feature extractor.
 
 Layer names follow the published TensorFlow port's checkpoints, so that their state dict loads unchanged.
 """
@@ -62,7 +62,8 @@ class _Block(nn.Module):
         y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         y = F.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self.residual else y
+        out: Tensor = x + y if self.residual else y
+        return out
 
 
 class EfficientNetLite0(nn.Module):

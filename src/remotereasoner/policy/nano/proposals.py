@@ -83,7 +83,7 @@ def _to_view(image: UInt8Array, settings: ProposalSettings) -> tuple[Tensor, Siz
 
 
 def _greedy_nms(boxes: FloatArray, classes: np.ndarray, scores: FloatArray, settings: ProposalSettings) -> list[int]:
-    """Indices kept, best first. A box goes if it overlaps a better one of its class, or coincides with any better one."""
+    """Indices kept, best first. A box goes if it overlaps a better one of its class or coincides with any better."""
     order = np.argsort(-scores, kind="stable")
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []

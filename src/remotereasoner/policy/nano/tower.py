@@ -55,10 +55,12 @@ class PerceptionTower(nn.Module):
         self.box_head = nn.Conv2d(width, 4, 3, padding=1)
         self.scales = nn.Parameter(torch.zeros(len(STRIDES)))
         self.area_head = nn.Sequential(_conv(width, 64), nn.Conv2d(64, len(AREAS), 1))
-        nn.init.normal_(self.class_head.weight, std=0.01)
-        nn.init.constant_(self.class_head.bias, -4.6)  # a prior of 0.01, as focal losses want
-        nn.init.normal_(self.box_head.weight, std=0.01)
-        nn.init.constant_(self.box_head.bias, 0.5)
+        for head, prior in (
+            (self.class_head, -4.6),
+            (self.box_head, 0.5),
+        ):  # -4.6: probability 0.01, for the focal loss
+            nn.init.normal_(head.weight, std=0.01)
+            head.bias = nn.Parameter(torch.full((head.out_channels,), prior))
 
     def forward(self, image: Tensor) -> TowerOutput:
         taps = self.backbone(image)

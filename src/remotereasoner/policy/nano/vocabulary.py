@@ -23,7 +23,10 @@ THINGS: tuple[str, ...] = (
 AREAS: tuple[str, ...] = ("road", "water", "vegetation", "land")
 CLASSES: tuple[str, ...] = THINGS + AREAS
 
-SINGULARS: dict[str, str] = {c: c.replace("_", " ") for c in CLASSES}
-SINGULARS["land"] = "bare ground"
-PLURALS: dict[str, str] = {c: f"{s}s" for c, s in SINGULARS.items()}
-PLURALS |= {"bridge": "bridges", "overpass": "overpasses", "water": "water", "vegetation": "vegetation", "land": "bare ground"}
+_MASS_NOUNS = {"water": ("body of water", "bodies of water")}
+_MASS_NOUNS |= {
+    n: (f"patch of {w}", f"patches of {w}") for n, w in (("vegetation", "vegetation"), ("land", "bare land"))
+}
+
+SINGULARS: dict[str, str] = {c: c.replace("_", " ") for c in CLASSES} | {n: w[0] for n, w in _MASS_NOUNS.items()}
+PLURALS: dict[str, str] = {c: f"{s}s" for c, s in SINGULARS.items()} | {n: w[1] for n, w in _MASS_NOUNS.items()}

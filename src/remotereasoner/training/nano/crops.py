@@ -37,12 +37,22 @@ def _fractal(rng: np.random.Generator, side: int) -> FloatArray:
         n = 2**octave + 1
         grid = Image.fromarray(rng.standard_normal((n, n)).astype(np.float32))
         field += np.asarray(grid.resize((side, side), Image.Resampling.BICUBIC)) * 0.55**octave
-    return field - field.mean()
+    centred: FloatArray = field - field.mean()
+    return centred
 
 
 def _water_texture(rng: np.random.Generator, side: int) -> FloatArray:
     """Plausible open, turbid or shallow water from orbit or an aeroplane, (side, side, 3) in [0, 255]."""
-    bases = ((12, 28, 45), (25, 60, 75), (40, 75, 80), (70, 95, 85), (95, 100, 75), (20, 45, 40), (5, 10, 15), (60, 110, 130))
+    bases = (
+        (12, 28, 45),
+        (25, 60, 75),
+        (40, 75, 80),
+        (70, 95, 85),
+        (95, 100, 75),
+        (20, 45, 40),
+        (5, 10, 15),
+        (60, 110, 130),
+    )
     base = np.array(bases[rng.integers(len(bases))], float) * rng.uniform(0.6, 1.4)
     large = _fractal(rng, side)[..., None] * rng.uniform(0, 14) * rng.uniform(0.5, 1.2, 3)
     ripples = rng.standard_normal((side, side, 1)) * rng.uniform(0, 5)
@@ -106,7 +116,7 @@ class CropSampler:
 
     def _colour(self, pixels: UInt8Array) -> UInt8Array:
         rng = self.rng
-        x = pixels.astype(np.float32)
+        x: FloatArray = pixels.astype(np.float64)
         mean = x.mean((0, 1), keepdims=True)
         x = (x - mean) * rng.uniform(0.75, 1.3) + mean + rng.uniform(-22, 22) + rng.uniform(-10, 10, 3)
         if rng.random() < 0.08:
@@ -137,9 +147,10 @@ class CropSampler:
             (side, side), Image.Transform.EXTENT, window, Image.Resampling.BILINEAR, fillcolor=(114, 114, 114)
         )
         if zoom < 0.75:  # EXTENT samples points: smooth first, as a real reduction would
-            picture = Image.fromarray(image.pixels).resize(
-                (max(1, round(width * zoom)), max(1, round(height * zoom))), Image.Resampling.BOX
-            ).transform((side, side), Image.Transform.EXTENT, tuple(v * zoom for v in window), fillcolor=(114, 114, 114))  # fmt: skip
+            smooth_wh = max(1, round(width * zoom)), max(1, round(height * zoom))
+            picture = Image.fromarray(image.pixels).resize(smooth_wh, Image.Resampling.BOX)
+            scaled = tuple(v * zoom for v in window)
+            picture = picture.transform((side, side), Image.Transform.EXTENT, scaled, fillcolor=(114, 114, 114))
         pixels = np.asarray(picture)
         boxes = (image.boxes_xyxy - [x0, y0, x0, y0]) * zoom
         clipped = np.clip(boxes, 0, side)
@@ -155,7 +166,9 @@ class CropSampler:
         ) > 0  # fmt: skip
         if image.area_values is not None:
             mask = np.asarray(
-                Image.fromarray(image.area_values).transform((side, side), Image.Transform.EXTENT, window, fillcolor=255)
+                Image.fromarray(image.area_values).transform(
+                    (side, side), Image.Transform.EXTENT, window, fillcolor=255
+                )
             ).reshape(cells, 8, cells, 8)
             for k in range(len(AREAS)):
                 targets[k] = (mask == k + 1).mean((1, 3))
@@ -163,9 +176,7 @@ class CropSampler:
         absent = image.area_presence == 0
         weights[absent] = 0.5 * inside
         pixels, boxes, targets, weights = self._dihedral(pixels, boxes, targets, weights)
-        return Crop(
-            self._colour(pixels), boxes, classes, image.negative_weights, targets, weights, image.area_presence
-        )
+        return Crop(self._colour(pixels), boxes, classes, image.negative_weights, targets, weights, image.area_presence)
 
     def _dihedral(
         self, pixels: UInt8Array, boxes: FloatArray, targets: FloatArray, weights: FloatArray

@@ -45,7 +45,11 @@ _UCM_THINGS = {
     "tree": ("trees", "chaparral"),
     "ground_track_field": ("court", "field"),
 }
-_UCM_SCENES = {"baseball_diamond": ("baseballdiamond",), "overpass": ("overpass", "freeway"), "bridge": ("overpass", "river")}
+_UCM_SCENES = {
+    "baseball_diamond": ("baseballdiamond",),
+    "overpass": ("overpass", "freeway"),
+    "bridge": ("overpass", "river"),
+}
 _UCM_AREAS = {
     "road": ("pavement",),
     "water": ("water", "sea"),

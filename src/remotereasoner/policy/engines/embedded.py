@@ -1,0 +1,185 @@
+"""The embedded model as an engine: the perception tower sees, the language tower reasons and refers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from remotereasoner.errors import CheckpointError, EngineError, MissingExtraError
+from remotereasoner.policy.base import Completion, FinishReason, PolicyIdentity, Prompt, Sampling
+from remotereasoner.policy.codec_embedded import EmbeddedReferenceCodec
+
+try:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from remotereasoner.policy.nano.base_weights import require_base, sha256_of
+    from remotereasoner.policy.nano.language import LanguageTower
+    from remotereasoner.policy.nano.listing import Listing, list_objects
+    from remotereasoner.policy.nano.proposals import Perception, perceive
+    from remotereasoner.policy.nano.tokens import NanoTokenizer
+    from remotereasoner.policy.nano.tower import PerceptionTower
+except ImportError as error:
+    raise MissingExtraError("embedded", "the embedded model") from error
+
+__all__ = ["EmbeddedEngine", "NanoModel"]
+
+MAX_NEW_TOKENS = 160
+
+
+def default_weights_dir() -> Path:
+    """The folder of the package's own weights."""
+    return Path(str(resources.files("remotereasoner"))) / "weights"
+
+
+@dataclass(frozen=True, eq=False)
+class NanoModel:
+    """Both towers with their tokenizer, ready to run on a CPU in fp32."""
+
+    tower: PerceptionTower
+    language: LanguageTower
+    tokenizer: NanoTokenizer
+    digest: str
+    """sha256 over the trained files."""
+
+    @classmethod
+    def load(cls, weights_dir: Path | None = None, cache_dir: Path | None = None) -> NanoModel:
+        """Read the package's weights and the pulled base. Raises ModelNotFoundError, CheckpointError."""
+        folder = weights_dir or default_weights_dir()
+        base = require_base(cache_dir)
+        facts = json.loads(_checked(folder / "adapter.json").read_text(encoding="utf-8"))
+        digests = [sha256_of(_checked(folder / name)) for name in ("tower.safetensors", "adapter.safetensors")]
+        try:
+            tower = PerceptionTower(json.loads(_checked(folder / "tower.json").read_text())["width"])
+            state = {
+                k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / "tower.safetensors").items()
+            }
+            tower.load_state_dict(state)
+            with torch.device("meta"):
+                language = LanguageTower()
+            language.to_empty(device="cpu")
+            language.llama.model.rotary_emb.__init__(language.llama.config)
+            language.load_base(load_file(base))
+            language.load_adapter(load_file(folder / "adapter.safetensors"), float(facts["scale"]))
+        except (SafetensorError, RuntimeError, KeyError) as error:
+            raise CheckpointError(f"the embedded model's weights in {folder} do not fit this version") from error
+        tower = tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        digest = "".join(digests)
+        return cls(tower.eval(), language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest[:64])
+
+
+def _checked(path: Path) -> Path:
+    if not path.is_file():
+        raise CheckpointError(f"the embedded model's file {path.name} is missing from {path.parent}")
+    return path
+
+
+class EmbeddedEngine:
+    """Answers with object references; the codec turns them into boxes of the image that was handed over."""
+
+    def __init__(self, model: NanoModel | None = None, *, cache_dir: Path | None = None, batch_size: int = 8) -> None:
+        self._model = model or NanoModel.load(cache_dir=cache_dir)
+        self._batch_size = batch_size
+        self._codec = EmbeddedReferenceCodec()
+        self._last: tuple[np.ndarray, Perception, Listing] | None = None
+
+    @property
+    def identity(self) -> PolicyIdentity:
+        return PolicyIdentity(
+            "embedded",
+            "remotereasoner-nano",
+            f"sha256:{self._model.digest[:12]}",
+            "remotereasoner_nano",
+            "float32",
+            "cpu",
+        )
+
+    @property
+    def codec(self) -> EmbeddedReferenceCodec:
+        return self._codec
+
+    def perceive(self, image: np.ndarray) -> tuple[Perception, Listing]:
+        """What the tower sees of an image; kept for further questions about the same array."""
+        if self._last is None or self._last[0] is not image:
+            perception = perceive(self._model.tower, image)
+            self._last = (image, perception, list_objects(perception, (image.shape[0], image.shape[1])))
+        return self._last[1], self._last[2]
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        """One completion per prompt, in order."""
+        completions: list[Completion] = []
+        for start in range(0, len(prompts), self._batch_size):
+            batch = prompts[start : start + self._batch_size]
+            if len({p.sampling for p in batch}) > 1:
+                completions += [c for p in batch for c in self._generate([p], p.sampling)]
+            else:
+                completions += self._generate(batch, batch[0].sampling)
+        return completions
+
+    def _generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        began = time.perf_counter()
+        model, tokenizer = self._model.language, self._model.tokenizer
+        embedded, seen = [], []
+        with torch.inference_mode():
+            for prompt in prompts:
+                perception, listing = self.perceive(prompt.image)
+                seen.append((perception, listing))
+                ids = tokenizer.prefix_ids(prompt.system, listing) + tokenizer.question_ids(prompt.user)
+                scene = np.concatenate([perception.scene_feature, perception.area_shares])
+                embedded.append(model.embed_prompt(ids, listing, scene))
+            longest = max(len(e) for e in embedded)
+            inputs = torch.zeros(len(embedded), longest, embedded[0].shape[1])
+            mask = torch.zeros(len(embedded), longest, dtype=torch.long)
+            for row, e in enumerate(embedded):
+                inputs[row, longest - len(e) :] = e
+                mask[row, longest - len(e) :] = 1
+            if sampling.seed is not None:
+                torch.manual_seed(sampling.seed)
+            generate: Any = model.llama.generate
+            limit = min(sampling.max_new_tokens, MAX_NEW_TOKENS)
+            greedy = sampling.temperature == 0
+            options = {} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+            try:
+                written = generate(
+                    inputs_embeds=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
+                    eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.end_id, **options,
+                )  # fmt: skip
+            except (RuntimeError, ValueError) as error:
+                raise EngineError(f"the embedded model failed: {error}") from error
+        spent = (time.perf_counter() - began) / len(prompts)
+        return [
+            self._completion(prompt, row.tolist(), len(e), spent, perception, listing)
+            for prompt, row, e, (perception, listing) in zip(prompts, written, embedded, seen, strict=True)
+        ]
+
+    def _completion(
+        self,
+        prompt: Prompt,
+        ids: list[int],
+        prompt_tokens: int,
+        seconds: float,
+        perception: Perception,
+        listing: Listing,
+    ) -> Completion:
+        end = self._model.tokenizer.end_id
+        finish: FinishReason = "stop" if end in ids else "length"
+        ids = ids[: ids.index(end)] if end in ids else ids
+        chosen = [perception.proposals[o.source] for o in listing.objects]
+        return Completion(
+            text=self._model.tokenizer.decode(ids),
+            finish_reason=finish,
+            grid_hw=(prompt.image.shape[0], prompt.image.shape[1]),
+            prompt_tokens=prompt_tokens,
+            completion_tokens=len(ids),
+            references=tuple(p.box_xyxy for p in chosen),
+            reference_scores=tuple(p.score for p in chosen),
+            seconds=seconds,
+        )

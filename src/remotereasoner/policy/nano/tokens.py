@@ -1,0 +1,108 @@
+"""Text to token ids and back for the language tower, and the token sequence of a prompt.
+
+The vocabulary is SmolLM2's, cut to its first ``BASE_TOKENS`` entries (byte-pair ids are in merge order, so that a
+prefix is a valid tokenizer), followed by 64 object references and two places for the scene as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from remotereasoner.errors import CheckpointError
+from remotereasoner.policy.nano.listing import Listing
+
+__all__ = ["ADDED_TOKENS", "BASE_TOKENS", "MAX_OBJECTS", "NanoTokenizer", "trim_tokenizer"]
+
+BASE_TOKENS = 16_384
+MAX_OBJECTS = 64
+SCENE_TOKENS = 2
+ADDED_TOKENS = MAX_OBJECTS + SCENE_TOKENS
+
+
+def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str, object]:
+    """A ``tokenizer.json`` with ids below ``keep`` and the merges inside them, plus the object references."""
+    trimmed: dict[str, Any] = json.loads(json.dumps(full))
+    model = trimmed["model"]
+    model["vocab"] = {token: index for token, index in model["vocab"].items() if index < keep}
+    vocabulary = model["vocab"]
+    merges = []
+    for merge in model["merges"]:
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        if left in vocabulary and right in vocabulary and left + right in vocabulary:
+            merges.append([left, right])
+    model["merges"] = merges
+    names = [f"<|obj_{k}|>" for k in range(MAX_OBJECTS)] + [f"<|scene_{k}|>" for k in range(SCENE_TOKENS)]
+    for offset, name in enumerate(names):
+        # ordinary added tokens, not special ones: decoding with skip_special_tokens must keep the references
+        trimmed["added_tokens"].append(
+            {
+                "id": keep + offset,
+                "content": name,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": False,
+            }
+        )
+    return trimmed
+
+
+class NanoTokenizer:
+    """Encodes prompts of the embedded model; wraps the ``tokenizers`` library."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.end_id = self._id("<|im_end|>")
+        self.first_object_id = self._id("<|obj_0|>")
+        self.first_scene_id = self._id("<|scene_0|>")
+
+    def _id(self, name: str) -> int:
+        index = self._tokenizer.token_to_id(name)
+        if index is None:
+            raise CheckpointError(f"the tokenizer of the embedded model lacks {name}")
+        return int(index)
+
+    @classmethod
+    def from_file(cls, path: Path) -> NanoTokenizer:
+        """Read ``tokenizer.json``. Raises :class:`CheckpointError` where it cannot be read."""
+        if not path.is_file():
+            raise CheckpointError(f"the embedded model's tokenizer is missing: {path.name}")
+        return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of trusted text: special tokens spelled in it are recognised."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: list[int]) -> str:
+        """Text of ids, object references included, turn markers left out."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def object_ids(self, first: int, last: int) -> list[int]:
+        """Ids of the references ``first`` … ``last``."""
+        return list(range(self.first_object_id + first, self.first_object_id + last + 1))
+
+    def visual_ids(self, listing: Listing) -> list[int]:
+        """The listing as ids: two scene places, then ``Seen: 3 ships: <objects>; 1 harbor: <object>.``"""
+        ids = [self.first_scene_id, self.first_scene_id + 1, *self.encode("\nSeen:")]
+        if not listing.groups:
+            return [*ids, *self.encode(" nothing known.")]
+        for n, group in enumerate(listing.groups):
+            ids += self.encode(f"{';' if n else ''} {group.words}:")
+            ids += self.object_ids(group.first, group.last)
+        return [*ids, *self.encode(".")]
+
+    def prefix_ids(self, system: str, listing: Listing) -> list[int]:
+        """Everything that all questions about one image share."""
+        return [
+            *self.encode(f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"),
+            *self.visual_ids(listing),
+        ]
+
+    def question_ids(self, user: str) -> list[int]:
+        """What follows the prefix, up to where the model begins to write."""
+        return self.encode(f"\n{user}<|im_end|>\n<|im_start|>assistant\n")

@@ -1,0 +1,145 @@
+"""Measure the embedded model on unseen val questions: ``python -m remotereasoner.training.nano.evaluate_model``.
+
+Single targets are judged by Acc@0.5 beside four baselines that do not read the question: the whole image, the centre
+box, the best fixed box of the right class, and a random proposal of the tower. Sets are judged by F1@0.5. Intervals are
+95 % bootstrap by image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+from PIL import Image
+
+from remotereasoner.policy.answer import Answer
+from remotereasoner.policy.base import Completion, Sampling
+from remotereasoner.policy.engines.embedded import EmbeddedEngine, NanoModel
+from remotereasoner.policy.nano.vocabulary import CLASSES
+from remotereasoner.policy.parsing import parse_completion
+from remotereasoner.policy.prompts import build_prompt
+from remotereasoner.training.nano.metrics import f1_at_half, interval, iou_matrix
+from remotereasoner.training.nano.val_samples import val_samples
+from remotereasoner.types import FloatArray, SizeHw
+
+Scores = dict[str, list[tuple[str, float]]]
+
+
+def best_class_boxes(root: Path) -> dict[str, FloatArray]:
+    """Per class the train box (in shares of the image) that would be right most often on the train images."""
+    boxes: dict[str, list[FloatArray]] = defaultdict(list)
+    with (root / "train.jsonl").open() as lines:
+        for line in lines:
+            row = json.loads(line)
+            size = np.array([row["width"], row["height"]] * 2, float)
+            for item in row["objects"]:
+                if item["category"] in CLASSES:
+                    boxes[item["category"]].append(np.array(item["bbox"]) / size)
+    best = {}
+    for name, found in boxes.items():
+        table = np.array(found)[:1500]
+        best[name] = table[int((iou_matrix(table, table) >= 0.5).sum(1).argmax())]
+    return best
+
+
+def _baselines(
+    image_hw: SizeHw, prior: FloatArray, proposals: tuple[Any, ...], rng: np.random.Generator
+) -> dict[str, Any]:
+    height, width = image_hw
+    return {
+        "whole image": (0, 0, width, height),
+        "centre box": (width / 4, height / 4, width * 3 / 4, height * 3 / 4),
+        "class prior": prior * [width, height, width, height],
+        "random proposal": proposals[int(rng.integers(len(proposals)))] if proposals else (0, 0, width, height),
+    }
+
+
+def judge(scores: Scores, sample: dict[str, Any], answer: Answer, baselines: dict[str, Any]) -> None:
+    """Add one answer to the scores. A failure counts as a wrong answer, never as a missing one."""
+    image, kind, truth = sample["image"], sample["kind"], sample["boxes"]
+    predicted = [list(box) for box in answer.boxes_xyxy]
+    failed = answer.status in ("unparseable", "truncated", "refused")
+    scores["unparseable"].append((image, float(failed)))
+    if kind == "absent":
+        scores["no_target_false_alarm"].append((image, float(bool(predicted) or failed)))
+        return
+    f1 = f1_at_half(predicted, truth)
+    scores["f1@0.5"].append((image, f1))
+    scores[f"f1@0.5 {kind}"].append((image, f1))
+    if len(truth) != 1:
+        return
+
+    def hit(box: Any) -> float:
+        return float(iou_matrix(np.array([box], float), np.array(truth, float))[0, 0] >= 0.5)
+
+    right = hit(predicted[0]) if len(predicted) == 1 else 0.0
+    scores["acc@0.5"].append((image, right))
+    scores[f"acc@0.5 {'relation' if kind == 'relation' else 'only one of its class'}"].append((image, right))
+    for name, box in baselines.items():
+        scores[f"acc@0.5 baseline {name}"].append((image, hit(box)))
+
+
+def _ask(engine: EmbeddedEngine, query: str, pixels: Any) -> tuple[Completion, Answer]:
+    prompt = build_prompt("locate", query, pixels, engine.codec, sampling=Sampling(max_new_tokens=160))
+    completion = engine.generate([prompt])[0]
+    image_hw = (pixels.shape[0], pixels.shape[1])
+    return completion, parse_completion(completion, task="locate", codec=engine.codec, image_hw=image_hw)
+
+
+def main() -> None:
+    """Print one JSON document; ``--out`` keeps the predictions too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, help="folder with the trained parts; default: the package's")
+    parser.add_argument("--cache", type=Path, help="where the base weights are; default: the user's cache")
+    parser.add_argument("--limit", type=int, help="take this many samples, evenly spread")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    engine = EmbeddedEngine(NanoModel.load(args.weights, args.cache))
+    samples = val_samples(args.data, "val", args.seed)
+    if args.limit and args.limit < len(samples):
+        samples = [samples[int(i)] for i in np.linspace(0, len(samples) - 1, args.limit)]
+    priors = best_class_boxes(args.data)
+    rng = np.random.default_rng(args.seed)
+    scores: Scores = defaultdict(list)
+    statuses: Counter[str] = Counter()
+    seconds: list[float] = []
+    predictions: list[dict[str, Any]] = []
+    key, pixels = "", np.zeros((1, 1, 3), np.uint8)
+    for sample in samples:
+        if sample["image"] != key:
+            key = sample["image"]
+            with Image.open(args.data / key) as file:
+                pixels = np.asarray(file.convert("RGB"))
+        began = time.perf_counter()
+        completion, answer = _ask(engine, sample["query"], pixels)
+        seconds.append(time.perf_counter() - began)
+        statuses[answer.status] += 1
+        prior = priors.get(sample["category"] or "", np.array([0.0, 0.0, 1.0, 1.0]))
+        judge(scores, sample, answer, _baselines((pixels.shape[0], pixels.shape[1]), prior, completion.references, rng))
+        predictions.append(
+            {**sample, "status": answer.status, "predicted": answer.boxes_xyxy, "completion": completion.text}
+        )
+    report = {
+        "samples": len(samples),
+        "model": engine.identity.revision,
+        "status": dict(statuses),
+        "seconds": {"median": round(float(np.median(seconds)), 2), "p95": round(float(np.quantile(seconds, 0.95)), 2)},
+        "scores": {name: interval(rows) for name, rows in sorted(scores.items())},
+    }
+    print(json.dumps(report, indent=1))
+    if args.out:
+        args.out.write_text("".join(json.dumps(p) + "\n" for p in predictions))
+
+
+if __name__ == "__main__":
+    main()

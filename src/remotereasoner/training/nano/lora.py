@@ -1,0 +1,89 @@
+"""The language tower with a low-rank adapter to train: peft puts the adapter in, we take it out in our own layout."""
+
+from __future__ import annotations
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor, nn
+
+from remotereasoner.policy.nano.language import LORA_TARGETS, LanguageTower
+from remotereasoner.policy.nano.listing import RELATIONS
+from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS, MAX_OBJECTS, NanoTokenizer
+from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS
+
+__all__ = ["TrainableTower"]
+
+_RELATION_WORDS = {
+    "nearest_center": "center middle",
+    "northernmost": "north top",
+    "southernmost": "south bottom",
+    "westernmost": "west left",
+    "easternmost": "east right",
+    "top_left": "top left corner",
+    "top_right": "top right corner",
+    "bottom_left": "bottom left corner",
+    "bottom_right": "bottom right corner",
+    "most_isolated": "isolated alone",
+    "nearest_water": "near water",
+}
+
+
+class TrainableTower(LanguageTower):
+    """Frozen base, trainable adapter, object rows and object embedder."""
+
+    def __init__(self, base: dict[str, Tensor], tokenizer: NanoTokenizer, rank: int, alpha: int, seed: int) -> None:
+        super().__init__()
+        self.load_base(base)
+        self.scale = alpha / rank
+        generator = torch.Generator().manual_seed(seed)
+        weight = self.llama.model.embed_tokens.weight.detach()
+        for p in self.llama.parameters():
+            p.requires_grad_(False)
+        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(LORA_TARGETS), lora_dropout=0.0)
+        inject_adapter_in_model(config, self.llama)
+        spread = weight[:BASE_TOKENS].std()
+        self.added_rows = nn.Parameter(torch.randn(ADDED_TOKENS, weight.shape[1], generator=generator) * spread)
+
+        def words(text: str) -> Tensor:
+            mean: Tensor = weight[torch.tensor(tokenizer.encode(" " + text))].mean(0)
+            return mean
+
+        with torch.no_grad():
+            for k, name in enumerate(CLASSES):
+                self.embedder.classes[k] = words(PLURALS[name])
+            for k, name in enumerate(RELATIONS):
+                self.embedder.relations[k] = 0.7 * words(_RELATION_WORDS.get(name, name))
+            self.added_rows[MAX_OBJECTS:] *= 0.5
+
+    def embedding_matrix(self) -> Tensor:
+        matrix: Tensor = torch.cat([self.llama.model.embed_tokens.weight[:BASE_TOKENS], self.added_rows])
+        return matrix
+
+    def parameter_groups(self, lr: float) -> list[dict[str, object]]:
+        """The adapter at ``lr``, everything that starts from nothing faster."""
+        adapter = [p for n, p in self.llama.named_parameters() if "lora_" in n]
+        fresh = [self.added_rows, *self.embedder.parameters()]
+        return [{"params": adapter, "scale": 1.0}, {"params": fresh, "scale": 2.0, "lr": lr * 2}]
+
+    def export(self) -> dict[str, Tensor]:
+        """Tensors as :meth:`LanguageTower.load_adapter` reads them, fp16."""
+        tensors = {"added_rows": self.added_rows}
+        for name, p in self.llama.named_parameters():
+            if ".lora_A." in name:
+                tensors["lora." + name.split(".lora_A.")[0] + ".A"] = p
+            elif ".lora_B." in name:
+                tensors["lora." + name.split(".lora_B.")[0] + ".B"] = p
+        tensors |= {f"embedder.{n}": p for n, p in self.embedder.named_parameters()}
+        return {n: t.detach().half().contiguous() for n, t in tensors.items()}
+
+    def resume(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from an export."""
+        own = dict(self.llama.named_parameters())
+        with torch.no_grad():
+            self.added_rows.copy_(tensors["added_rows"])
+            for name, tensor in tensors.items():
+                if name.startswith("lora."):
+                    path, which = name.removeprefix("lora.").rsplit(".", 1)
+                    own[f"{path}.lora_{which}.default.weight"].copy_(tensor)
+            state = {n.removeprefix("embedder."): t.float() for n, t in tensors.items() if n.startswith("embedder.")}
+            self.embedder.load_state_dict(state)

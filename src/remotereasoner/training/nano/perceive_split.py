@@ -1,0 +1,79 @@
+"""Run the frozen tower over the training images once: ``python -m remotereasoner.training.nano.perceive_split``.
+
+The language tower then learns on what it will meet: the tower's own proposals, scene features and mistakes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from remotereasoner.policy.nano.listing import list_objects
+from remotereasoner.policy.nano.proposals import perceive
+from remotereasoner.policy.nano.tower import PerceptionTower
+from remotereasoner.training.nano.overhead import LabelledImage, read_split
+
+_SCENES = {
+    "mediumresidential": "a residential area", "buildings": "a built-up area", "parkinglot": "a parking lot",
+    "mobilehomepark": "a mobile home park", "beach": "a beach", 
+    "denseresidential": "a dense residential area",
+    "agricultural": "farmland", "chaparral": "chaparral", "runway": "a runway", "harbor": "a harbor",
+    "river": "a river",
+    "intersection": "a road intersection", "golfcourse": "a golf course",
+    "overpass": "an overpass", "forest": "a forest",
+    "freeway": "a freeway", "storagetanks": "a tank farm", "baseballdiamond": "a baseball ground",
+    "tenniscourt": "tennis courts", "airplane": "an airport apron", "sparseresidential": "a sparse residential area",
+}  # fmt: skip
+_SETS = {
+    "aerial_airport": "an airport",
+    "dubai": "a desert city",
+    "solar_drone": "solar panels",
+    "deepforest_trees": "a forest",
+}
+
+
+def setting_of(image: LabelledImage) -> str | None:
+    """A few words for where the image is, from its scene class or set; None where nothing is known."""
+    return _SCENES.get(image.scene or "") or _SETS.get(image.source_set)
+
+
+def main() -> None:
+    """Write a list of rows: objects (class, box, size, score), scene feature, setting."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tower", type=Path, required=True, help="folder with tower.safetensors and tower.json")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    tower = PerceptionTower(json.loads((args.tower / "tower.json").read_text())["width"])
+    tower.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in load_file(args.tower / "tower.safetensors").items()}
+    )
+    tower = tower.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    rows = []
+    for image in read_split(args.data, "train")[:: args.every]:
+        perception = perceive(tower, image.pixels)
+        listing = list_objects(perception, (image.pixels.shape[0], image.pixels.shape[1]))
+        rows.append(
+            {
+                "objects": [[o.class_index, *o.box_01, o.size_01, o.score] for o in listing.objects],
+                "scene": np.concatenate([perception.scene_feature, perception.area_shares]).tolist(),
+                "setting": setting_of(image),
+            }
+        )
+    torch.save(rows, args.out)
+    print(json.dumps({"images": len(rows), "objects": sum(len(r["objects"]) for r in rows)}))
+
+
+if __name__ == "__main__":
+    main()

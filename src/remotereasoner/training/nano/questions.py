@@ -1,0 +1,219 @@
+"""Questions with reasoning and answers for a listing of objects, drawn from the question bank."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal
+
+import numpy as np
+
+from remotereasoner.policy.nano.listing import RELATIONS, Group, Listing
+from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS, SINGULARS
+from remotereasoner.types import Task
+
+__all__ = ["Question", "QuestionBank", "Split", "references"]
+
+Split = Literal["train", "val"]
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NEAREST_WATER = {
+    "templates": [
+        "Which {singular} is nearest to the water?", "Find the {singular} closest to the shore.",
+        "Mark the {singular} by the water.",
+        "The {singular} nearest the water, please.", "Which of the {plural} lies closest to water?",
+    ],
+    "templates_val": ["Show the {singular} that is nearest to open water."],
+    "think": [
+        "I compare how far the {plural} are from the water and take the nearest.",
+        "Of the {plural}, the one at the water's edge fits.",
+    ],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about a listing with the completion to imitate."""
+
+    task: Task
+    text: str
+    reasoning: str
+    answer: str
+    kind: str
+    targets: tuple[int, ...] = ()
+    """Numbers of the objects that answer it (locate)."""
+    class_index: int | None = None
+
+
+def references(numbers: list[tuple[int, int]]) -> str:
+    """Object references of inclusive ranges, ``[]`` for none."""
+    if not numbers:
+        return "[]"
+    return " ".join(f"<|obj_{a}|>" if a == b else f"<|obj_{a}|>-<|obj_{b}|>" for a, b in numbers)
+
+
+def _there_are(group: Group | None) -> str:
+    if group is None:
+        return "None is visible."
+    n = group.count
+    return "There is one." if n == 1 else f"There are {n}."
+
+
+def _plural(word: str) -> str:
+    if word.endswith(("s", "x", "ch", "sh")):
+        return word if word.endswith("s") else word + "es"
+    return word + "s"
+
+
+class QuestionBank:
+    """All question texts of the package, one split of them."""
+
+    def __init__(self, split: Split) -> None:
+        folder = resources.files("remotereasoner.data") / "question_bank"
+        self.split = split
+        self.categories: dict[str, Any] = {c: json.loads((folder / f"{c}.json").read_text()) for c in CLASSES}
+        self.absent: list[Any] = json.loads((folder / "absent.json").read_text())["absent"]
+        relations = json.loads((folder / "relations.json").read_text())
+        self.relations: dict[str, Any] = {r["kind"]: r for r in relations["relations"]}
+        self.relations["nearest_water"] = _NEAREST_WATER
+        self.shared: dict[str, Any] = relations
+        key = "templates" if split == "train" else "templates_val"
+        self._templates = key
+        self.direct_templates: list[str] = relations["direct"][key]
+
+    def implicit(self, name: str) -> list[Any]:
+        """Implicit questions of a category in this split."""
+        return [q for q in self.categories[name]["implicit"] if q["split"] == self.split]
+
+    def _names(self, name: str, rng: np.random.Generator) -> dict[str, str]:
+        names = self.categories[name]["names"]
+        if rng.random() < 0.6:
+            return {"singular": SINGULARS[name], "plural": PLURALS[name]}
+        word = str(rng.choice(names["synonyms"]))
+        return {"singular": word, "plural": _plural(word)}
+
+    # --- one kind of question each
+
+    def ask_implicit(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
+        """A question that names a use or a property, about a class that is listed or not."""
+        name = CLASSES[class_index]
+        pool = self.implicit(name)
+        item = pool[int(rng.integers(len(pool)))]
+        group = listing.group_of(class_index)
+        if group is None:
+            return Question(
+                "locate", item["q"], f"{item['think']} {_there_are(None)}", "[]", "implicit_absent", (), class_index
+            )
+        if item["number"] == "one" and group.count > 1:
+            reasoning = f"{item['think']} {_there_are(group)} The largest serves best."
+            return Question(
+                "locate", item["q"], reasoning, references([(group.first, group.first)]), "implicit_one",
+                (group.first,), class_index,
+            )  # fmt: skip
+        return Question(
+            "locate", item["q"], f"{item['think']} {_there_are(group)}", references([(group.first, group.last)]),
+            "implicit", tuple(range(group.first, group.last + 1)), class_index,
+        )  # fmt: skip
+
+    def ask_direct(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
+        """A question that names the class."""
+        name = CLASSES[class_index]
+        text = _capital(str(rng.choice(self.direct_templates)).format(**self._names(name, rng)))
+        plain = {"singular": SINGULARS[name], "plural": PLURALS[name]}
+        group = listing.group_of(class_index)
+        if group is None:
+            think = str(rng.choice(self.shared["absent_think"])).format(**plain)
+            return Question("locate", text, think, "[]", "direct_absent", (), class_index)
+        think = str(rng.choice(self.shared["direct"]["think"])).format(**plain)
+        return Question(
+            "locate", text, f"{think} {_there_are(group)}", references([(group.first, group.last)]), "direct",
+            tuple(range(group.first, group.last + 1)), class_index,
+        )  # fmt: skip
+
+    def ask_two(self, listing: Listing, pair: tuple[int, int], rng: np.random.Generator) -> Question:
+        """All of two classes."""
+        a, b = sorted(pair)
+        template = str(rng.choice(self.direct_templates))
+        first, second = self._names(CLASSES[a], rng), self._names(CLASSES[b], rng)
+        names = {
+            "singular": f"{first['singular']} and {second['singular']}",
+            "plural": f"{first['plural']} and {second['plural']}",
+        }
+        groups = [g for g in (listing.group_of(a), listing.group_of(b)) if g is not None]
+        seen = ", ".join(g.words for g in groups) or "none"
+        think = f"The question names {PLURALS[CLASSES[a]]} and {PLURALS[CLASSES[b]]}. I see {seen}."
+        numbers = [(g.first, g.last) for g in groups]
+        targets = tuple(k for g in groups for k in range(g.first, g.last + 1))
+        return Question(
+            "locate", _capital(template.format(**names)), think, references(numbers), "two_classes", targets
+        )
+
+    def ask_relation(self, listing: Listing, group: Group, rng: np.random.Generator) -> Question | None:
+        """One object of a group by size or place; None where the relation does not exist here."""
+        name = CLASSES[group.class_index]
+        kind = str(rng.choice(RELATIONS))
+        column = listing.relations[group.first : group.last + 1, RELATIONS.index(kind)]
+        if not column.any() or kind not in self.relations:
+            return None
+        target = group.first + int(np.argmax(column))
+        item = self.relations[kind]
+        text = str(rng.choice(item[self._templates])).format(**self._names(name, rng))
+        think = str(rng.choice(item["think"])).format(singular=SINGULARS[name], plural=PLURALS[name])
+        return Question(
+            "locate",
+            _capital(text),
+            think,
+            references([(target, target)]),
+            f"relation_{kind}",
+            (target,),
+            group.class_index,
+        )
+
+    def ask_absent_thing(self, rng: np.random.Generator) -> Question:
+        """A thing that is in none of the images."""
+        item = self.absent[int(rng.integers(len(self.absent)))]
+        implicit = [q for q in item["q_implicit"] if q["split"] == self.split]
+        if implicit and rng.random() < 0.65:
+            chosen = implicit[int(rng.integers(len(implicit)))]
+            return Question("locate", chosen["q"], chosen["think"], "[]", "absent_thing")
+        think = str(rng.choice(self.shared["absent_think"])).format(
+            singular=item["thing"], plural=_plural(item["thing"])
+        )
+        return Question("locate", str(rng.choice(item["q_direct"])), think, "[]", "absent_thing")
+
+    def ask_vqa(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
+        """Count or presence, in words."""
+        name = CLASSES[class_index]
+        pool = [q for q in self.categories[name]["vqa"] if q["split"] == self.split]
+        item = pool[int(rng.integers(len(pool)))]
+        group = listing.group_of(class_index)
+        plain = {"singular": SINGULARS[name], "plural": PLURALS[name]}
+        think = str(rng.choice(self.shared["vqa_think"][item["kind"]])).format(**plain)
+        seen = f"I see {group.words}." if group else "None is visible."
+        count = group.count if group else 0
+        answer = str(count) if item["kind"] == "count" else ("yes" if group else "no")
+        return Question("vqa", item["q"], f"{think} {seen}", answer, f"vqa_{item['kind']}", (), class_index)
+
+    def ask_caption(self, listing: Listing, setting: str | None, rng: np.random.Generator) -> Question:
+        """A one-sentence description."""
+        text = str(rng.choice([*self.shared["caption_requests"], "Describe this image."]))
+        words = [_spelled(g) for g in sorted(listing.groups, key=lambda g: -g.count)[:4]]
+        scene = f"An overhead image of {setting}" if setting else "An overhead image"
+        listed = (", ".join(words[:-1]) + " and " + words[-1]) if len(words) > 1 else "".join(words)
+        caption = f"{scene} with {listed}." if listed else f"{scene} without any object that I know."
+        think = f"I see {listed}." if listed else "I see nothing that I know by name."
+        return Question("caption", text, think, caption, "caption")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _spelled(group: Group) -> str:
+    name = CLASSES[group.class_index]
+    if name in ("water", "vegetation", "land"):
+        return "bare land" if name == "land" else name
+    number = _NUMBERS[group.count] if group.count < len(_NUMBERS) else str(group.count)
+    if group.count == 1:
+        number = "an" if SINGULARS[name][0] in "aeiou" else "a"
+    return f"{number} {SINGULARS[name] if group.count == 1 else PLURALS[name]}"

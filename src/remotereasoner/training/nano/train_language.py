@@ -1,0 +1,241 @@
+"""Supervised start of the language tower: ``python -m remotereasoner.training.nano.train_language``.
+
+One step packs several questions about one listing behind a shared prefix: each question attends to the prefix and to
+itself only, so that the prefix is computed once. The loss is on the completion alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from remotereasoner.policy.codec_embedded import EmbeddedReferenceCodec
+from remotereasoner.policy.nano.listing import ListedObject, Listing, make_listing
+from remotereasoner.policy.nano.tokens import NanoTokenizer
+from remotereasoner.policy.nano.vocabulary import CLASSES, THINGS
+from remotereasoner.policy.prompts import compose_completion, prompt_texts
+from remotereasoner.training.nano.lora import TrainableTower
+from remotereasoner.training.nano.questions import Question, QuestionBank
+from remotereasoner.training.nano.scenes import drawn_listing, labelled_objects, perturbed_listing
+from remotereasoner.types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What training draws a listing from: labels of an image, or the tower's view of it."""
+
+    objects: list[ListedObject]
+    scene: FloatArray | None = None
+    setting: str | None = None
+    from_tower: bool = False
+
+
+def draw_questions(
+    bank: QuestionBank, listing: Listing, setting: str | None, count: int, rng: np.random.Generator
+) -> list[Question]:
+    """A mixture of kinds about one listing."""
+    present = [g.class_index for g in listing.groups]
+    absent = [k for k in range(len(CLASSES)) if k not in present]
+    questions: list[Question] = []
+    while len(questions) < count:
+        draw = rng.random()
+        asked: Question | None
+        if draw < 0.40 and present:
+            asked = bank.ask_implicit(listing, int(rng.choice(present)), rng)
+        elif draw < 0.53:
+            asked = bank.ask_implicit(listing, int(rng.choice(absent)), rng)
+        elif draw < 0.62 and present:
+            asked = bank.ask_direct(listing, int(rng.choice(present)), rng)
+        elif draw < 0.67:
+            asked = bank.ask_direct(listing, int(rng.choice(absent)), rng)
+        elif draw < 0.71:
+            asked = bank.ask_absent_thing(rng)
+        elif draw < 0.74:
+            a, b = (int(v) for v in rng.choice(len(CLASSES), 2, replace=False))
+            asked = bank.ask_two(listing, (int(rng.choice(present)) if present else a, b), rng) if a != b else None
+            if asked and present and len({*asked.targets}) == 0 and rng.random() < 0.5:
+                asked = None
+        elif draw < 0.88 and listing.groups:
+            weights = np.array([min(g.count, 6) for g in listing.groups], float)
+            group = listing.groups[int(rng.choice(len(listing.groups), p=weights / weights.sum()))]
+            asked = bank.ask_relation(listing, group, rng)
+        elif draw < 0.96:
+            pool = present if present and rng.random() < 0.7 else absent
+            asked = bank.ask_vqa(listing, int(rng.choice(pool)), rng)
+        else:
+            asked = bank.ask_caption(listing, setting, rng)
+        if asked is not None:
+            questions.append(asked)
+    return questions
+
+
+def _worded(text: str, rng: np.random.Generator) -> str:
+    """Small changes of surface that a person at a keyboard makes."""
+    draw = rng.random()
+    if draw < 0.12:
+        return text[:1].lower() + text[1:].rstrip("?.!")
+    if draw < 0.16:
+        return text.lower()
+    if draw < 0.20:
+        return "Please answer: " + text
+    return text
+
+
+def pack(
+    tower: TrainableTower,
+    tokenizer: NanoTokenizer,
+    listing: Listing,
+    scene: FloatArray | None,
+    questions: list[Question],
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Embeddings (1, T, hidden), mask (1, 1, T, T), positions (1, T), indices of predicting places, their next ids."""
+    codec = EmbeddedReferenceCodec()
+    system, _ = prompt_texts("locate", "x", style=codec.style)
+    prefix = tokenizer.prefix_ids(system, listing)
+    parts = [tower.embed_prompt(prefix, listing, scene)]
+    positions = [torch.arange(len(prefix))]
+    spans: list[tuple[int, int]] = []
+    places: list[int] = []
+    targets: list[int] = []
+    at = len(prefix)
+    matrix = tower.embedding_matrix()
+    for question in questions:
+        instruction = codec.instruction((1, 1)) if question.task == "locate" else ""
+        _, user = prompt_texts(question.task, _worded(question.text, rng), style=codec.style, instruction=instruction)
+        asked = tokenizer.question_ids(user)
+        written = [*tokenizer.encode(compose_completion(question.reasoning, question.answer)), tokenizer.end_id]
+        ids = asked + written
+        parts.append(matrix[torch.tensor(ids)])
+        positions.append(torch.arange(len(prefix), len(prefix) + len(ids)))
+        spans.append((at, at + len(ids)))
+        places += range(at + len(asked) - 1, at + len(ids) - 1)
+        targets += written
+        at += len(ids)
+    allowed = torch.zeros(at, at, dtype=torch.bool)
+    allowed[:, : len(prefix)] = True
+    for a, b in spans:
+        allowed[a:b, a:b] = True
+    allowed &= torch.ones(at, at, dtype=torch.bool).tril()
+    mask = torch.zeros(1, 1, at, at).masked_fill(~allowed, torch.finfo(torch.float32).min)
+    return torch.cat(parts)[None], mask, torch.cat(positions)[None], torch.tensor(places), torch.tensor(targets)
+
+
+def _tower_scenes(path: Path | None) -> list[Seen]:
+    if path is None:
+        return []
+    rows = torch.load(path, weights_only=True)
+    scenes = []
+    for row in rows:
+        objects = [ListedObject(int(o[0]), tuple(o[1:5]), o[5], o[6], n) for n, o in enumerate(row["objects"])]
+        scenes.append(Seen(objects, np.array(row["scene"]), row["setting"], True))
+    return scenes
+
+
+def main() -> None:
+    """Train until the time is up."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--base", type=Path, required=True, help="folder with base.safetensors and tokenizer.json")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--perceived", type=Path, help="the tower's view of the training images (perceive_split)")
+    parser.add_argument("--resume", type=Path, help="an adapter to continue from")
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--final", type=float, default=0.05, help="learning rate at the end, as a share of --lr")
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--questions", type=int, default=8, help="questions packed behind one listing")
+    parser.add_argument("--packs", type=int, default=2, help="listings a step")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    rng = np.random.default_rng(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = NanoTokenizer.from_file(args.base / "tokenizer.json")
+    tower = TrainableTower(load_file(args.base / "base.safetensors"), tokenizer, args.rank, 2 * args.rank, args.seed)
+    if args.resume:
+        tower.resume(load_file(args.resume))
+    bank = QuestionBank("train")
+    labelled = [Seen(objects) for objects in labelled_objects(args.data, "train")]
+    perceived = _tower_scenes(args.perceived)
+    optimizer = torch.optim.AdamW(tower.parameter_groups(args.lr), lr=args.lr, weight_decay=0.0, betas=(0.9, 0.99))
+    start, step, asked = time.time(), 0, 0
+    recent: list[float] = []
+    tower.train()
+    while (spent := (time.time() - start) / 60) < args.minutes:
+        progress = spent / args.minutes
+        lr = (
+            args.lr
+            * min(1.0, (step + 1) / 30)
+            * (args.final + (1 - args.final) * 0.5 * (1 + math.cos(math.pi * progress)))
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = lr * group["scale"]
+        optimizer.zero_grad()
+        for _ in range(args.packs):
+            draw = rng.random()
+            seen = Seen([])
+            if perceived and draw < 0.6:
+                seen = perceived[int(rng.integers(len(perceived)))]
+                listing = make_listing(seen.objects)
+            elif not perceived and draw < 0.5:
+                seen = labelled[int(rng.integers(len(labelled)))]
+                listing = perturbed_listing(seen.objects, rng)
+            else:
+                listing = drawn_listing(
+                    rng, int(rng.integers(len(THINGS), len(CLASSES))) if rng.random() < 0.2 else None
+                )
+            questions = draw_questions(bank, listing, seen.setting, args.questions, rng)
+            embeddings, mask, positions, places, targets = pack(tower, tokenizer, listing, seen.scene, questions, rng)
+            hidden = tower.llama.model(
+                inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=False
+            )[0]
+            logits = hidden[0, places] @ tower.embedding_matrix().T
+            loss = F.cross_entropy(logits, targets)
+            (loss / args.packs).backward()
+            recent.append(loss.item())
+            asked += len(questions)
+        torch.nn.utils.clip_grad_norm_([p for p in tower.parameters() if p.requires_grad], 1.0)
+        optimizer.step()
+        step += 1
+        if step % 20 == 0:
+            print(f"{spent:6.1f} min step {step} questions {asked} loss {np.mean(recent):.4f}", flush=True)
+            recent.clear()
+        if step % 100 == 0:
+            _save(tower, args, spent, asked, step)
+    _save(tower, args, args.minutes, asked, step)
+
+
+def _save(tower: TrainableTower, args: argparse.Namespace, minutes: float, asked: int, step: int) -> None:
+    temporary = args.out / "adapter.safetensors.part"
+    save_file(tower.export(), temporary)
+    temporary.rename(args.out / "adapter.safetensors")
+    facts = {
+        "scale": tower.scale,
+        "rank": args.rank,
+        "minutes": round(minutes, 1),
+        "questions": asked,
+        "steps": step,
+        "lr": args.lr,
+        "seed": args.seed,
+    }
+    (args.out / "adapter.json").write_text(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()
