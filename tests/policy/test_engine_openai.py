@@ -145,9 +145,11 @@ def test_order_is_kept_and_concurrency_bounded() -> None:
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
 def test_transient_status_is_retried(status: int) -> None:
-    with serving(answers(status, {"error": {"message": "busy"}}), ok("fine")) as server:
-        with engine_for(server.url) as engine:
-            (completion,) = engine.generate([prompt_for(engine)])
+    with (
+        serving(answers(status, {"error": {"message": "busy"}}), ok("fine")) as server,
+        engine_for(server.url) as engine,
+    ):
+        (completion,) = engine.generate([prompt_for(engine)])
     assert completion.text == "fine" and len(server.requests) == 2
 
 
@@ -205,35 +207,47 @@ def test_time_out(behaviour: Behaviour) -> None:
     ],
 )
 def test_lasting_failure_is_asked_once(behaviour: Behaviour, says: str) -> None:
-    with serving(behaviour) as server, engine_for(server.url, api_key=KEY, max_response_bytes=200_000) as engine:
-        with pytest.raises(EngineError, match=says) as error:
-            engine.generate([prompt_for(engine)])
+    with (
+        serving(behaviour) as server,
+        engine_for(server.url, api_key=KEY, max_response_bytes=200_000) as engine,
+        pytest.raises(EngineError, match=says) as error,
+    ):
+        engine.generate([prompt_for(engine)])
     assert not error.value.transient and len(server.requests) == 1
     assert KEY not in str(error.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_not_followed(status: int) -> None:
-    with serving(ok()) as other, serving(answers(status, b"", {"Location": f"{other.url}/chat/completions"})) as server:
-        with engine_for(server.url, api_key=KEY) as engine, pytest.raises(EngineError, match="not followed"):
-            engine.generate([prompt_for(engine)])
+    with (
+        serving(ok()) as other,
+        serving(answers(status, b"", {"Location": f"{other.url}/chat/completions"})) as server,
+        engine_for(server.url, api_key=KEY) as engine,
+        pytest.raises(EngineError, match="not followed"),
+    ):
+        engine.generate([prompt_for(engine)])
     assert other.requests == [] and other.keys == []
     assert server.keys == [f"Bearer {KEY}"]
 
 
 def test_first_failure_drops_what_was_not_sent() -> None:
-    with serving(answers(400, {})) as server, engine_for(server.url, concurrency=1) as engine:
-        with pytest.raises(EngineError):
-            engine.generate([prompt_for(engine) for _ in range(20)])
+    with (
+        serving(answers(400, {})) as server,
+        engine_for(server.url, concurrency=1) as engine,
+        pytest.raises(EngineError),
+    ):
+        engine.generate([prompt_for(engine) for _ in range(20)])
     assert len(server.requests) <= 3
 
 
 def test_nobody_listens() -> None:
     with serving(ok()) as server:
         url = server.url
-    with engine_for(url, retry_policy=RetryPolicy(1, first_s=0.01)) as engine:
-        with pytest.raises(EngineError, match="after 2 attempts") as error:
-            engine.generate([prompt_for(engine)])
+    with (
+        engine_for(url, retry_policy=RetryPolicy(1, first_s=0.01)) as engine,
+        pytest.raises(EngineError, match="after 2 attempts") as error,
+    ):
+        engine.generate([prompt_for(engine)])
     assert error.value.transient
 
 
