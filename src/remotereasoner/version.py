@@ -1,0 +1,15 @@
+"""The version of the installed package."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+__all__ = ["package_version"]
+
+
+def package_version() -> str:
+    """``0+unknown`` where the package runs from a folder without being installed."""
+    try:
+        return metadata.version("remotereasoner")
+    except metadata.PackageNotFoundError:
+        return "0+unknown"
