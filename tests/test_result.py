@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from conftest import MakeResult, MakeScene, disc
 
+from conftest import MakeResult, MakeScene, disc
 from remotereasoner import Result
 from remotereasoner.errors import ExportError, ResultFormatError
 from remotereasoner.types import SizeHw

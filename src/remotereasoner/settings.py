@@ -40,8 +40,8 @@ class Settings(BaseSettings):
     dtype: Literal["float32", "float16", "bfloat16"] | None = Field(None, description="of the policy's weights")
 
     api_key: SecretStr | None = Field(None, description="sent to the server of `openai:…` only; not in any result")
-    timeout_s: float = Field(120.0, gt=0, le=86_400, description="seconds for one request to a server")
-    retries: int = Field(2, ge=0, le=20, description="further attempts after a transient failure of a server")
+    timeout_s: float | None = Field(None, gt=0, le=86_400, description="seconds for one request to a server")
+    retries: int | None = Field(None, ge=0, le=20, description="further attempts after a server's transient failure")
 
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy")
     top_p: float = Field(1.0, gt=0, le=1)

@@ -14,11 +14,11 @@ import pyproj
 import pytest
 import shapely
 from affine import Affine
-from conftest import MakeResult, MakeScene, disc
 from geojson_pydantic import FeatureCollection
 from pyproj import CRS
 from shapely.geometry import shape
 
+from conftest import MakeResult, MakeScene, disc
 from remotereasoner import Result
 from remotereasoner.errors import CoordinateError
 from remotereasoner.export.geojson import result_to_geojson
@@ -88,7 +88,9 @@ def rings_of(geometry: dict[str, Any]) -> list[list[list[list[float]]]]:
 
 def unrolled(geometry: Any, around: float = 180.0) -> Any:
     """With longitudes in around ± 180."""
-    return shapely.transform(geometry, lambda xy: np.column_stack([(xy[:, 0] - around + 180) % 360 - 180 + around, xy[:, 1]]))
+    return shapely.transform(
+        geometry, lambda xy: np.column_stack([(xy[:, 0] - around + 180) % 360 - 180 + around, xy[:, 1]])
+    )
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -154,7 +156,9 @@ def test_against_gdals_own_writer(name: str, on_grid: Any, tmp_path: Path) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyogrio on layers without ids
         pyogrio.write_dataframe(frame, path, driver="GeoJSON", RFC7946="YES")
-    theirs = {int(f["properties"]["index"]): gdals_shape(f["geometry"]) for f in json.loads(path.read_text())["features"]}
+    theirs = {
+        int(f["properties"]["index"]): gdals_shape(f["geometry"]) for f in json.loads(path.read_text())["features"]
+    }
     ours = {f["id"]: shape(f["geometry"]) for f in result.to_geojson()["features"]}
     for finding in kept:
         mine = ours[finding.index]
@@ -186,7 +190,7 @@ def test_other_readers_take_it(name: str, on_grid: Any, tmp_path: Path) -> None:
 def test_cut_at_the_antimeridian(name: str, on_grid: Any) -> None:
     whole = on_grid(name).to_geojson()["features"][6]
     assert whole["geometry"]["type"] == "MultiPolygon"
-    west, south, east, north = whole["bbox"]
+    west, _, east, _ = whole["bbox"]
     assert west > east
     pieces = [shapely.Polygon(polygon[0]) for polygon in rings_of(whole["geometry"])]
     assert {round(max(abs(piece.bounds[0]), abs(piece.bounds[2])), 7) for piece in pieces} == {180.0}
@@ -198,7 +202,9 @@ def test_around_a_pole(crs: CRS, pole: float, make_scene: MakeScene, make_result
     """A disc and a ring with the pole inside: areas on the sphere against those of the projection's own Geod."""
     scene = make_scene((200, 200), crs=crs, transform=Affine(10_000, 0, -1_000_000, 0, -10_000, 1_000_000))
     size = (200, 200)
-    result = make_result(scene, [disc(size, (100, 100), 60), disc(size, (100, 100), 60, hole=30), disc(size, (101, 100), 2)])
+    result = make_result(
+        scene, [disc(size, (100, 100), 60), disc(size, (100, 100), 60, hole=30), disc(size, (101, 100), 2)]
+    )
     features = result.to_geojson()["features"]
     FeatureCollection.model_validate(result.to_geojson())
     for feature in features[:2]:

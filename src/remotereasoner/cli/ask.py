@@ -33,7 +33,9 @@ _MAX_ROWS = 50
 @click.option("--task", type=click.Choice(["locate", "vqa", "caption"]), default="locate", show_default=True)
 @scene_options
 @settings_options
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write files here.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write files here."
+)
 @json_option
 @verbose_option
 @click.pass_context
@@ -70,7 +72,7 @@ def _split(arguments: tuple[str, ...], task: Task) -> tuple[list[str], str]:
     if task == "caption" and Path(arguments[-1]).is_file():
         return list(arguments), ""
     if len(arguments) < 2:
-        raise click.UsageError("Give an image and a question: remotereasoner ask IMAGE \"Where can a ship dock?\"")
+        raise click.UsageError('Give an image and a question: remotereasoner ask IMAGE "Where can a ship dock?"')
     return list(arguments[:-1]), arguments[-1]
 
 
@@ -116,7 +118,9 @@ def _show(result: Result, paths: dict[str, Path], *, verbose: bool) -> None:
         lines(f"Note on the answer: {', '.join(notes)}.", style="dim")
     if verbose:
         timing = ", ".join(f"{name} {value:.2f} s" for name, value in result.provenance.seconds.items())
-        lines("", f"Model {result.provenance.model.model}, segmenter {result.provenance.segmenter}: {timing}", style="dim")
+        lines(
+            "", f"Model {result.provenance.model.model}, segmenter {result.provenance.segmenter}: {timing}", style="dim"
+        )
     if paths:
         lines("")
         print_table(["file", ""], [[kind, str(path)] for kind, path in paths.items()])

@@ -1,4 +1,4 @@
-"""Settings to a reasoner: which setting goes to which engine."""
+"""Settings to a reasoner: which setting goes where."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ __all__ = ["engine_options", "load_reasoner"]
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """The options that the engine of ``settings.model`` takes and that are set; each engine keeps its own defaults."""
+    """The options that are set and concern the engine of ``settings.model``; each engine keeps its own defaults.
+
+    A device or dtype is handed to whatever runs in this process, so that an engine without that choice says so.
+    """
     kind = settings.model.partition(":")[0]
     if kind == "openai":
-        options: dict[str, Any] = {"timeout_s": settings.timeout_s, "retries": settings.retries}
-        if settings.api_key is not None:
-            options["api_key"] = settings.api_key.get_secret_value()
-        return options
-    if kind == "scripted":
-        return {}
-    placed = {"device": settings.device, "dtype": settings.dtype}
-    return {name: value for name, value in placed.items() if value is not None}
+        key = settings.api_key.get_secret_value() if settings.api_key is not None else None
+        options: dict[str, Any] = {"timeout_s": settings.timeout_s, "retries": settings.retries, "api_key": key}
+    else:
+        options = {"device": settings.device, "dtype": settings.dtype}
+        if kind == "embedded":
+            options["cache_dir"] = settings.cache_dir
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def load_reasoner(settings: Settings) -> Reasoner:
-    """Raises what :meth:`remotereasoner.reasoner.Reasoner.load` raises."""
+    """Raises what :func:`~remotereasoner.policy.load.load_engine` and
+    :func:`~remotereasoner.transform.load.load_segmenter` raise.
+    """
     from remotereasoner.policy.base import Sampling
+    from remotereasoner.policy.load import load_engine
     from remotereasoner.reasoner import Reasoner
+    from remotereasoner.transform.load import load_segmenter
 
     sampling = Sampling(
         temperature=settings.temperature,
@@ -36,4 +42,5 @@ def load_reasoner(settings: Settings) -> Reasoner:
         max_new_tokens=settings.max_new_tokens,
         seed=settings.seed,
     )
-    return Reasoner.load(settings.model, settings.segmenter, sampling=sampling, **engine_options(settings))
+    policy = load_engine(settings.model, **engine_options(settings))
+    return Reasoner(policy, load_segmenter(settings.segmenter, device=settings.device), sampling=sampling)

@@ -31,8 +31,12 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more on
 scene_options = _stack(
     click.option("--bands", metavar="R,G,B", help="Bands shown as red, green, blue: numbers from 1 or names."),
     click.option("--window", nargs=4, type=int, metavar="COL ROW W H", help="Part of the raster, in its own pixels."),
-    click.option("--bounds", nargs=4, type=float, metavar="WEST SOUTH EAST NORTH", help="Part of the raster, on the map."),
-    click.option("--bounds-crs", metavar="EPSG:N", help="CRS of --bounds.  [default: longitude and latitude]"),
+    click.option(
+        "--bounds", nargs=4, type=float, metavar="WEST SOUTH EAST NORTH", help="Part of the raster, on the map."
+    ),
+    click.option(
+        "--bounds-crs", metavar="EPSG:N", help="CRS of --bounds, EPSG:4326 for lon/lat.  [default: the raster's]"
+    ),
     click.option("--max-side", type=int, metavar="PX", help="Read no more pixels than this on the longer side."),
 )
 

@@ -103,7 +103,7 @@ def _candidates(box: _Rect, width: float, height: float) -> list[tuple[float, fl
 
 
 def _place(box: _Rect, width: float, height: float, frame: tuple[int, int], taken: list[_Rect]) -> _Rect:
-    """The first place in the picture where the label covers no other one, else the least bad place."""
+    """The first place in the picture that covers no other label, else the least bad one."""
     best: tuple[float, _Rect] | None = None
     for order, (x, y) in enumerate(_candidates(box, width, height)):
         x, y = min(max(x, 0.0), frame[0] - width), min(max(y, 0.0), frame[1] - height)
