@@ -25,7 +25,7 @@ def outcomes(request, tmp_path_factory) -> tuple[list[dict], dict, Path]:
     command = [sys.executable, "-W", "ignore", str(HERE / "hostile_rasters.py"), str(folder)]
     if request.param == "rasterio-first":
         command.append("--rasterio-first")
-    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=240, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=600, check=True)
     *cases, summary = [json.loads(line) for line in done.stdout.splitlines()]
     return cases, summary | {"mode": request.param}, folder
 

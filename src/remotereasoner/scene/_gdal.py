@@ -42,6 +42,7 @@ _WHILE_OPEN: Mapping[str, str] = {
     "GDAL_HTTP_MAX_RETRY": "0",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_ALLOW_LARGE_LIBJPEG_MEM_ALLOC": "NO",
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",  # reads a truncated PNG as if it were whole
     "PROJ_NETWORK": "OFF",
 }
 

@@ -70,7 +70,7 @@ def _require_same_place(first: Member, other: Member) -> None:
     tolerance = max(np.sqrt(first.pixel_area), np.sqrt(other.pixel_area)) * 1.001
     if np.abs(np.subtract(first.grid.bounds, other.grid.bounds)).max() > tolerance:
         raise ImageReadError("grids_differ", f"{first.grid.name} and {other.grid.name} do not cover the same area")
-    step = ~first.grid.transform * other.grid.transform
+    step = ~first.grid.transform @ other.grid.transform
     if max(abs(step.b), abs(step.d)) > 1e-6 * min(abs(step.a), abs(step.e)) or step.a <= 0 or step.e <= 0:
         raise ImageReadError("grids_differ", f"{first.grid.name} and {other.grid.name} are turned differently")
 
@@ -88,7 +88,7 @@ def read_member(
     Pixels of the scene whose centre is outside the file are not valid.
     """
     with open_raster(member.path, limits=limits, follow_symlinks=follow_symlinks) as raster:
-        to_file = ~raster.grid.transform * transform
+        to_file = ~raster.grid.transform @ transform
         columns, col_off, col_span = _overlap(to_file.a, to_file.c, size_hw[1], raster.grid.size_hw[1])
         rows, row_off, row_span = _overlap(to_file.e, to_file.f, size_hw[0], raster.grid.size_hw[0])
         part = Part(col_off, row_off, col_span, row_span, (rows.stop - rows.start, columns.stop - columns.start))

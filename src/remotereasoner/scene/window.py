@@ -80,14 +80,20 @@ def _bounds_in_pixels(grid: Grid, bounds: BoundsXyxy, bounds_crs: str | CRS | No
         (np.full_like(y, east), y),
     ]
     ring = np.concatenate([np.column_stack(edge) for edge in edges])
+    middle_px = [(grid.size_hw[1] / 2, grid.size_hw[0] / 2)]
     if crs is None or grid.crs is None or crs == grid.crs:
+        if crs is not None and crs.is_geographic:
+            ring[:, 0] += _turns_towards(ring[:, 0], grid.pixel_to_map(middle_px)[0, 0])
         return grid.map_to_pixel(ring)
     lonlat = to_lonlat(crs, ring)
-    centre = to_lonlat(grid.crs, grid.pixel_to_map([(grid.size_hw[1] / 2, grid.size_hw[0] / 2)]))[0, 0]
-    # The ring as a whole is brought to the raster's side of the globe, so that it stays in one piece.
-    middle = (lonlat[:, 0].min() + lonlat[:, 0].max()) / 2
-    lonlat[:, 0] += wrap_longitude(np.array([middle]), centre)[0] - middle
+    lonlat[:, 0] += _turns_towards(lonlat[:, 0], to_lonlat(grid.crs, grid.pixel_to_map(middle_px))[0, 0])
     return grid.map_to_pixel(from_lonlat(grid.crs, lonlat))
+
+
+def _turns_towards(lon_deg: FloatArray, centre_deg: float) -> float:
+    """Degrees, a multiple of 360, that bring a ring as a whole to the raster's side of the globe, in one piece."""
+    middle = float(lon_deg.min() + lon_deg.max()) / 2
+    return float(wrap_longitude(np.array([middle]), centre_deg)[0]) - middle
 
 
 def output_size(window: WindowPx, max_side_px: int | None) -> SizeHw:
@@ -105,4 +111,4 @@ def output_size(window: WindowPx, max_side_px: int | None) -> SizeHw:
 def scene_transform(transform: Affine, window: WindowPx, size_hw: SizeHw) -> Affine:
     """From pixels of the scene to the map, for a window of the raster read at ``size_hw``."""
     scale = Affine.scale(window.width / size_hw[1], window.height / size_hw[0])
-    return transform * Affine.translation(window.col_off, window.row_off) * scale
+    return transform @ Affine.translation(window.col_off, window.row_off) @ scale
