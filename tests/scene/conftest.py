@@ -56,10 +56,10 @@ def raster_factory(tmp_path) -> RasterFactory:
             pixels = np.where(left, np.asarray(nodata, dtype=pixels.dtype), pixels)
             profile["nodata"] = nodata
         if nodata_kind == "alpha":
-            pixels = np.concatenate([pixels, np.where(left, 0, 255)[None].astype(pixels.dtype)])
-            profile["alpha"] = "unassociated"
+            pixels = np.concatenate([pixels, np.where(left, 0, np.iinfo(pixels.dtype).max)[None].astype(pixels.dtype)])
+            profile["alpha"] = "YES"
         if driver == "JP2OpenJPEG":
-            profile |= {"quality": "100", "reversible": "YES"}
+            profile |= {"quality": "100", "reversible": "YES", "codec": "JP2"}
         path = tmp_path / name
         with warnings.catch_warnings(), _gdal.gdal_env(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

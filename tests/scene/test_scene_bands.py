@@ -53,6 +53,7 @@ def test_names_of_files(name: str, expected: str | None) -> None:
         (["B1", "B2", "B3", "B4"], [""] * 4, "LT05_x.tif", (3, 2, 1)),
         (["B1", "B2", "B3", "B4"], [""] * 4, "LE07_x.tif", (3, 2, 1)),
         (["B04", "B03"], ["", ""], "", (1, 1, 1)),
+        (["B02", "B03", "B04", "B08"], ["red", "green", "blue", "alpha"], "", (3, 2, 1)),
         ([None], ["alpha"], "", (1, 1, 1)),
     ],
 )

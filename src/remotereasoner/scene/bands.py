@@ -37,9 +37,9 @@ def choose_bands(
 ) -> Bands:
     """Three 1-based band numbers.
 
-    ``requested``: one or three numbers or names (one is rendered grey), or None for the natural choice: the bands that
-    the file marks red, green and blue; those named so; those that are so by their Sentinel-2 or Landsat name; else the
-    first three that are not alpha; of fewer than three, the first alone. ``names``, ``colours``: per band its name or
+    ``requested``: one or three numbers or names (one is rendered grey), or None for the natural choice: the bands
+    named red, green and blue; those that are so by their Sentinel-2 or Landsat name; those that the file marks so (after
+    the names, because GDAL marks the first three of any uint8 file when nobody says otherwise); else the first three that are not alpha; of fewer than three, the first alone. ``names``, ``colours``: per band its name or
     None, and GDAL's colour interpretation. ``sensor``: the file's name, for what it says about the satellite.
     Raises :class:`~remotereasoner.errors.UsageError` for a band that is not there.
     """
@@ -75,14 +75,14 @@ def _plain(name: str) -> str:
 
 
 def _natural(names: Sequence[str | None], colours: Sequence[str], sensor: str) -> Bands:
-    if all(colour in colours for colour in _COLOURS):
-        return colours.index("red") + 1, colours.index("green") + 1, colours.index("blue") + 1
     plain = [_plain(name) if name else None for name in names]
     # Sentinel-2 and Landsat 8 and 9 have red, green and blue in 4, 3, 2; the earlier Landsats in 3, 2, 1.
     by_number = ("b3", "b2", "b1") if _LANDSAT_4_TO_7.match(sensor) else ("b4", "b3", "b2")
     for wanted in (_COLOURS, by_number):
         if all(name in plain for name in wanted):
             return plain.index(wanted[0]) + 1, plain.index(wanted[1]) + 1, plain.index(wanted[2]) + 1
+    if all(colour in colours for colour in _COLOURS):
+        return colours.index("red") + 1, colours.index("green") + 1, colours.index("blue") + 1
     usable = [number for number, colour in enumerate(colours, 1) if colour != "alpha"] or [1]
     if len(usable) < 3:
         return usable[0], usable[0], usable[0]
