@@ -19,3 +19,11 @@ def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_checkpoints import make_tiny_qwen3_vl
 
     return make_tiny_qwen3_vl(tmp_path_factory.mktemp("tiny") / "tiny-qwen3-vl")
+
+
+@pytest.fixture(scope="session")
+def tiny_internvl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An InternVL checkpoint with random weights. Read only: copy it before changing it."""
+    from tiny_checkpoints import make_tiny_internvl
+
+    return make_tiny_internvl(tmp_path_factory.mktemp("tiny") / "tiny-internvl")

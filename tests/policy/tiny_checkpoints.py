@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    InternVLConfig,
+    InternVLForConditionalGeneration,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -28,6 +30,7 @@ SPECIALS = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
+INTERN_SPECIALS = ["<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
     "{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content %}"
@@ -44,7 +47,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=320,
-        special_tokens=SPECIALS,
+        special_tokens=[*SPECIALS, *INTERN_SPECIALS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -59,6 +62,9 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
             "video_token": "<|video_pad|>",
             "vision_bos_token": "<|vision_start|>",
             "vision_eos_token": "<|vision_end|>",
+            "start_image_token": "<img>",
+            "end_image_token": "</img>",
+            "context_image_token": "<IMG_CONTEXT>",
         },
     )
 
@@ -157,3 +163,41 @@ def make_tiny_qwen3_vl(folder: Path, *, seed: int = 0) -> Path:
     model = Qwen3VLForConditionalGeneration(config)
     image = {"patch_size": 16, "size": {"shortest_edge": 4_096, "longest_edge": 131_072}}
     return _save(folder, model, tokenizer, "Qwen3VLProcessor", image)
+
+
+def make_tiny_internvl(folder: Path, *, seed: int = 0) -> Path:
+    """An InternVL checkpoint: tiles of 28 x 28 pixels, one visual token each, at most 4 tiles and a thumbnail."""
+    tokenizer = make_tokenizer()
+    text = _text_config(tokenizer, [1, 1, 0])
+    text["rope_parameters"] = {"rope_type": "default", "rope_theta": 10_000.0}
+    config = InternVLConfig(
+        text_config={"model_type": "qwen2", **text},
+        vision_config={
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "image_size": [28, 28],
+            "patch_size": [14, 14],
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=1,
+    )
+    torch.manual_seed(seed)
+    model = InternVLForConditionalGeneration(config)
+    _save(folder, model, tokenizer, "InternVLProcessor", {})
+    template = CHAT_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\n")
+    (folder / "chat_template.jinja").write_text(template)
+    settings = {"processor_class": "InternVLProcessor", "image_seq_length": 1}
+    (folder / "processor_config.json").write_text(json.dumps(settings))
+    image = {
+        "image_processor_type": "GotOcr2ImageProcessor",
+        "size": {"height": 28, "width": 28},
+        "crop_to_patches": True,
+        "min_patches": 1,
+        "max_patches": 4,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(image))
+    return folder

@@ -37,7 +37,7 @@ def load_engine(spec: str, **options: Any) -> Engine:
         if not rest:
             raise UsageError(f"the model {spec!r} names nothing after the colon. {_allowed()}")
         return _BUILDERS[kind](rest, options)
-    if Path(spec).is_dir():
+    if spec and Path(spec).is_dir():
         return _transformers(spec, options)
     raise UsageError(f"the model {spec!r} names no engine and is not a folder. {_allowed()}")
 

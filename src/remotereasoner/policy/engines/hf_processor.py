@@ -19,18 +19,21 @@ from remotereasoner.errors import CheckpointError, UsageError
 
 __all__ = ["image_only", "load_config", "load_processor"]
 
+_VIDEO = "video_processor"
 _OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 
 
 def image_only(stock: type[Any]) -> type[Any]:
-    """A subclass of a processor class that neither loads nor has a video processor. Everything else is the stock's."""
+    """A subclass of a processor class that neither loads nor has a video processor. Everything else is the stock's.
 
-    def __init__(  # noqa: N807 - becomes the constructor; transformers reads the parts from these parameters' names
-        self: Any, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **kwargs: Any
-    ) -> None:
-        stock.__init__(self, image_processor, tokenizer, None, chat_template=chat_template, **kwargs)
+    transformers loads the parts that ``get_attributes`` names and hands them to the constructor by position, so the
+    video processor must be the last of them; it is None then.
+    """
 
-    return type(stock.__name__, (stock,), {"__init__": __init__, "__module__": __name__})
+    def get_attributes(_: type[Any]) -> list[str]:
+        return [name for name in stock.get_attributes() if name != _VIDEO]
+
+    return type(stock.__name__, (stock,), {"get_attributes": classmethod(get_attributes), "__module__": __name__})
 
 
 def load_config(folder: Path) -> PretrainedConfig:
@@ -53,7 +56,7 @@ def load_processor(
     template, or one that needs code of its own.
     """
     stock: Any = PROCESSOR_MAPPING.get(type(config), AutoProcessor)
-    if stock is not AutoProcessor and find_spec("torchvision") is None and "video_processor" in stock.get_attributes():
+    if stock is not AutoProcessor and find_spec("torchvision") is None and stock.get_attributes()[-1:] == [_VIDEO]:
         stock = image_only(stock)
     try:
         processor = stock.from_pretrained(folder, **_OFFLINE)

@@ -23,7 +23,7 @@ def fetch_checkpoint(model: str, *, revision: str | None, local_files_only: bool
     Raises ModelNotFoundError, saying what to do; CheckpointError where a revision is asked of a plain folder.
     """
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model and folder.is_dir():
         if revision is not None:
             raise CheckpointError(f"{model} is a folder, which has no revision {revision!r}")
         return folder, None
