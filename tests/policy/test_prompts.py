@@ -140,7 +140,7 @@ def test_long_questions_are_refused_with_the_limit_named() -> None:
         clean_question(None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.text(alphabet=st.sampled_from(list("<>|/＜＞=_ \n\u200b\u202e[]INSTanswer")), max_size=60) | st.text(max_size=60)
 )

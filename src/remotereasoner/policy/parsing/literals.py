@@ -83,28 +83,30 @@ class _BrokenError(Exception):
 def scan_literals(text: str, *, max_depth: int) -> Scan:
     """Every outermost ``[…]`` and ``{…}`` of ``text`` as a value, and ``(…)`` where there is neither of the two.
 
-    Brackets that break before any digit are prose. Missing closing brackets at the very end are supplied, nothing else
-    is: a text that ends in a number, a string, a key or after a comma has lost something. Raises
-    :class:`UnreadableError` then, and for any other broken list with digits in it.
+    Brackets that break and have no digit up to the next one are prose. Missing closing brackets at the very end are
+    supplied, nothing else is: a text that ends in a number, a string, a key or after a comma has lost something.
+    Raises :class:`UnreadableError` then, and for any other broken list with digits in it.
     """
     opener = _OPENER if "[" in text or "{" in text else _ANY_OPENER
     values: list[Value] = []
     gaps: list[str] = []
-    position, gap_start, repaired = 0, 0, False
-    while (found := opener.search(text, position)) is not None:
+    gap_start, repaired = 0, False
+    found = opener.search(text)
+    while found is not None:
         start = found.start()
         try:
             value, end, loose = _read_value(text, start, max_depth)
         except _BrokenError as broken:
             # Going on where it broke, not behind the bracket, keeps this linear.
-            position = max(broken.position, start + 1)
-            if _DIGIT.search(text, start, position):
+            found = opener.search(text, max(broken.position, start + 1))
+            if _DIGIT.search(text, start, len(text) if found is None else found.start()):
                 raise UnreadableError(str(broken)) from broken
             continue
         gaps.append(text[gap_start:start])
         values.append(value)
-        position = gap_start = end
+        gap_start = end
         repaired = repaired or loose
+        found = opener.search(text, end)
     gaps.append(text[gap_start:])
     return Scan(tuple(values), tuple(gaps), repaired)
 

@@ -30,7 +30,7 @@ def is_plain(value: Value) -> bool:
     """A list of ``[x1, y1, x2, y2]`` or of tables with ``bbox_2d``: exactly what the prompts ask for."""
     return isinstance(value, list) and all(
         (isinstance(item, list) and len(item) == 4 and all(isinstance(n, float) for n in item))
-        or (isinstance(item, Table) and "bbox_2d" in (key for key, _ in item.pairs))
+        or (isinstance(item, Table) and any(key == "bbox_2d" and is_plain([box]) for key, box in item.pairs))
         for item in value
     )
 
@@ -69,8 +69,9 @@ def _corners(value: list[Value] | tuple[Value, ...], *, keyed: bool = False) -> 
     if len(value) == 4 and all(isinstance(item, float | str) for item in value):
         return _four([_number(item) for item in value])
     if len(value) == 2 and all(isinstance(item, tuple | list if keyed else tuple) and len(item) == 2 for item in value):
-        numbers = [_number(n) for point in value if isinstance(point, tuple | list) for n in point]
-        return _four(numbers)
+        written = [n for point in value if isinstance(point, tuple | list) for n in point]
+        if all(isinstance(n, float | str) for n in written):
+            return _four([_number(n) for n in written])
     return None
 
 
