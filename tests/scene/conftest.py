@@ -57,7 +57,7 @@ def raster_factory(tmp_path) -> RasterFactory:
             profile["nodata"] = nodata
         if nodata_kind == "alpha":
             pixels = np.concatenate([pixels, np.where(left, 0, np.iinfo(pixels.dtype).max)[None].astype(pixels.dtype)])
-            profile["alpha"] = "YES"
+            profile |= {"alpha": "YES", "photometric": "RGB" if count == 3 else "MINISBLACK"}
         if driver == "JP2OpenJPEG":
             profile |= {"quality": "100", "reversible": "YES", "codec": "JP2"}
         path = tmp_path / name

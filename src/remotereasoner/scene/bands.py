@@ -38,9 +38,10 @@ def choose_bands(
     """Three 1-based band numbers.
 
     ``requested``: one or three numbers or names (one is rendered grey), or None for the natural choice: the bands
-    named red, green and blue; those that are so by their Sentinel-2 or Landsat name; those that the file marks so (after
-    the names, because GDAL marks the first three of any uint8 file when nobody says otherwise); else the first three that are not alpha; of fewer than three, the first alone. ``names``, ``colours``: per band its name or
-    None, and GDAL's colour interpretation. ``sensor``: the file's name, for what it says about the satellite.
+    named red, green and blue; those that are so by their Sentinel-2 or Landsat name; those that the file marks so
+    (after the names, because GDAL marks the first three of any uint8 file when nobody says otherwise); else the first
+    three that are not alpha; of fewer than three, the first alone. ``names``, ``colours``: per band its name or None,
+    and GDAL's colour interpretation. ``sensor``: the file's name, for what it says about the satellite.
     Raises :class:`~remotereasoner.errors.UsageError` for a band that is not there.
     """
     if requested is None:
