@@ -23,7 +23,7 @@ from remotereasoner.policy.engines.openai import OpenAIEngine
 from remotereasoner.policy.parsing import parse_completion
 from remotereasoner.policy.prompts import build_prompt
 
-START_S = 300  # a quarter of a minute on a free machine
+START_S = 600  # a quarter of a minute on a free machine
 
 SIZES = [(100, 170), (333, 200)]
 

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shapely import MultiPolygon, Polygon, box
+from shapely import MultiPolygon, Polygon, box, get_coordinates
 from shapely.affinity import translate
 
 from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.masks import empty_mask, trim, union
-from remotereasoner.transform.polygons import exteriors, mask_to_polygons, polygons_to_frame, polygons_to_mask
+from remotereasoner.transform.polygons import (
+    exteriors,
+    mask_to_polygons,
+    masks_to_polygons,
+    polygons_to_frame,
+    polygons_to_mask,
+)
 from remotereasoner.types import BoolArray
 
 
@@ -79,6 +85,27 @@ def test_holes_are_counted_as_flooding_counts_them() -> None:
             assert len(part.interiors) == components(~pixels) - 1
             holes += len(part.interiors)
     assert holes > 100
+
+
+def test_many_masks_together_are_outlined_as_one_by_one() -> None:
+    rng = np.random.default_rng(4)
+    masks = [random_mask(rng) for _ in range(150)]
+    masks[7] = empty_mask()
+    together = masks_to_polygons(masks)
+    assert len(together) == 150
+    assert together[7].is_empty
+    for mask, polygons in zip(masks, together, strict=True):
+        alone = mask_to_polygons(mask)
+        assert polygons.equals_exact(alone, 0)
+        assert len(get_coordinates(polygons)) == len(get_coordinates(alone))
+    assert masks_to_polygons([]) == []
+
+
+def test_parts_come_in_the_order_of_their_first_pixels() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(50):
+        firsts = [min((y, x) for x, y in get_coordinates(part)) for part in mask_to_polygons(random_mask(rng)).geoms]
+        assert firsts == sorted(firsts)
 
 
 def test_small_objects_keep_their_area() -> None:

@@ -132,7 +132,7 @@ def _labels(draw: ImageDraw.ImageDraw, findings: Sequence[Finding], scale: float
 
 
 def draw_findings(pixels: UInt8Array | None, size_hw: SizeHw, findings: Sequence[Finding]) -> Image.Image:
-    """The scene (grey where ``pixels`` is None), between :data:`MIN_SIDE_PX` and :data:`MAX_SIDE_PX` on its longer side.
+    """The scene (grey where ``pixels`` is None); its longer side has :data:`MIN_SIDE_PX` to :data:`MAX_SIDE_PX` pixels.
 
     Numbers are the findings' positions in the answer, from 1, as in tables.
     """

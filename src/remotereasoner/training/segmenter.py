@@ -37,7 +37,7 @@ SHARES = {
     "airplane": 1.6, "baseball_diamond": 0.9, "basketball_court": 0.7, "bridge": 0.9, "building": 1.7,
     "ground_track_field": 0.7, "harbor": 1.3, "ship": 1.3, "solar_panel": 1.2, "storage_tank": 0.9,
     "tennis_court": 1.0, "vehicle": 1.2, "water": 0.9, "vegetation": 0.7, "land": 0.5, "road": 0.8,
-    "window_water": 1.2, "window_other": 0.8, "drawn_coast": 1.6, "drawn_shape": 0.6,
+    "window_water": 2.2, "window_other": 1.2, "drawn_coast": 3.0, "drawn_shape": 0.6,
 }  # fmt: skip
 
 

@@ -162,11 +162,11 @@ def _jpeg(color: Tensor, step: Tensor) -> Tensor:
 
 
 def _points(inside: Tensor, rng: np.random.Generator) -> list[Tensor | None]:
-    """For 30 % of the samples, one to three points of the target, in view pixels."""
+    """For 45 % of the samples, one to three points of the target, in view pixels."""
     points: list[Tensor | None] = []
     size = inside.shape[-1]
     for plane in inside:
-        where = np.flatnonzero(plane.numpy()) if rng.random() < 0.3 else np.empty(0, np.int64)
+        where = np.flatnonzero(plane.numpy()) if rng.random() < 0.45 else np.empty(0, np.int64)
         if len(where) == 0:
             points.append(None)
             continue

@@ -13,7 +13,7 @@ from remotereasoner.policy.answer import Answer
 from remotereasoner.scene.scene import Scene
 from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.measure import Measurer
-from remotereasoner.transform.polygons import mask_to_polygons
+from remotereasoner.transform.polygons import masks_to_polygons
 from remotereasoner.types import BoxXyxy, PointXy
 
 __all__ = ["Finding", "build_findings"]
@@ -61,12 +61,14 @@ def build_findings(scene: Scene, answer: Answer, masks: Sequence[InstanceMask]) 
     if not masks:
         return ()
     measurer = Measurer.of(scene.transform, scene.crs)
-    return tuple(_finding(i, answer, mask, measurer) for i, mask in enumerate(masks))
+    outlined = zip(masks, masks_to_polygons(masks), strict=True)
+    return tuple(_finding(i, answer, mask, polygons, measurer) for i, (mask, polygons) in enumerate(outlined))
 
 
-def _finding(index: int, answer: Answer, mask: InstanceMask, measurer: Measurer | None) -> Finding:
+def _finding(
+    index: int, answer: Answer, mask: InstanceMask, polygons: MultiPolygon, measurer: Measurer | None
+) -> Finding:
     box = answer.boxes_xyxy[index]
-    polygons = mask_to_polygons(mask)
     if polygons.is_empty:
         centroid_xy = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     else:

@@ -8,17 +8,19 @@ objects and are invalid now and then.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import shapely
 from rasterio.features import rasterize, shapes
-from shapely import LinearRing, MultiPolygon, Polygon
+from shapely import MultiPolygon, Polygon
 
 from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.masks import empty_mask, trim
+from remotereasoner.transform.sheets import Sheet, lay_out
 from remotereasoner.types import BoolArray, SizeHw
 
-__all__ = ["exteriors", "mask_to_polygons", "polygons_to_frame", "polygons_to_mask"]
+__all__ = ["exteriors", "mask_to_polygons", "masks_to_polygons", "polygons_to_frame", "polygons_to_mask"]
 
 
 def mask_to_polygons(mask: InstanceMask) -> MultiPolygon:
@@ -27,16 +29,56 @@ def mask_to_polygons(mask: InstanceMask) -> MultiPolygon:
     Its area is the mask's pixel count exactly. Parts come in the order of their first pixel, row by row. A mask without
     any pixel gives an empty MultiPolygon.
     """
-    pixels = mask.mask
-    if not pixels.any():
-        return MultiPolygon()
-    image = np.ascontiguousarray(pixels, dtype=np.uint8)
-    offset = np.asarray(mask.offset_xy, dtype=np.float64)
-    parts = []
-    for geometry, _value in shapes(image, mask=pixels, connectivity=4):
-        shell, *holes = (LinearRing(np.asarray(ring) + offset) for ring in geometry["coordinates"])
-        parts.append(Polygon(shell, holes))
-    return MultiPolygon(parts)
+    return masks_to_polygons([mask])[0]
+
+
+def masks_to_polygons(masks: Sequence[InstanceMask]) -> list[MultiPolygon]:
+    """:func:`mask_to_polygons` of each, in order, but several times faster where there are many small ones.
+
+    A call of GDAL costs about a millisecond whatever the mask's size, so masks are laid out side by side on a sheet,
+    each with its own value, and outlined together.
+    """
+    found = [MultiPolygon()] * len(masks)
+    for sheet in lay_out([mask.mask.shape for mask in masks]):
+        for index, polygons in zip(sheet.indices, _outline(sheet, masks), strict=True):
+            found[index] = polygons
+    return found
+
+
+def _outline(sheet: Sheet, masks: Sequence[InstanceMask]) -> list[MultiPolygon]:
+    image = np.zeros(sheet.size_hw, dtype=np.uint16)
+    shifts = np.empty((len(sheet.indices), 2))
+    for value, (index, (x, y)) in enumerate(zip(sheet.indices, sheet.corners_xy, strict=True), start=1):
+        pixels = masks[index].mask
+        np.multiply(pixels, value, out=image[y : y + pixels.shape[0], x : x + pixels.shape[1]], casting="unsafe")
+        shifts[value - 1] = masks[index].offset_xy[0] - x, masks[index].offset_xy[1] - y
+    rings: list[list[tuple[float, float]]] = []
+    rings_per_part, owners = [], []
+    for geometry, value in shapes(image, mask=image > 0, connectivity=4):
+        rings += geometry["coordinates"]
+        rings_per_part.append(len(geometry["coordinates"]))
+        owners.append(int(value) - 1)
+    if not rings:
+        return [MultiPolygon() for _ in sheet.indices]
+
+    vertices = np.array([len(ring) for ring in rings])
+    flat = chain.from_iterable(chain.from_iterable(rings))
+    xy = np.fromiter(flat, dtype=np.float64, count=2 * int(vertices.sum())).reshape(-1, 2)
+    owner, part_rings = np.array(owners), np.array(rings_per_part)
+    part_of_ring = np.repeat(np.arange(len(owner)), part_rings)
+    # GDAL gives parts as it closes them; their first pixels' order does not depend on the neighbours on the sheet.
+    starts = np.concatenate([[0], np.cumsum(vertices)[:-1]])
+    shell_starts = np.concatenate([[0], np.cumsum(part_rings)[:-1]])
+    first_pixel = np.minimum.reduceat(xy[:, 1] * sheet.size_hw[1] + xy[:, 0], starts)[shell_starts]
+    order = np.lexsort((first_pixel, owner))
+
+    xy += np.repeat(shifts[owner[part_of_ring]], vertices, axis=0)
+    parts = shapely.polygons(
+        shapely.linearrings(xy, indices=np.repeat(np.arange(len(rings)), vertices)), indices=part_of_ring
+    )
+    made = np.full(len(sheet.indices), MultiPolygon(), dtype=object)
+    shapely.multipolygons(parts[order], indices=owner[order], out=made)
+    return list(made)
 
 
 def polygons_to_mask(polygons: MultiPolygon, score: float = 1.0) -> InstanceMask:

@@ -47,11 +47,7 @@ def crop_view(pixels: UInt8Array, valid: BoolArray, window_xyxy: BoxXyxy, size: 
     columns = int(np.ceil((x2 - left) / step)) + 2
     rows = int(np.ceil((y2 - top) / step)) + 2
     color = _strided(pixels, left, top, columns, rows, step)
-    inside = _strided(
-        valid.astype(np.uint8)[..., None] * 255 if step == 1 else valid[..., None], left, top, columns, rows, step
-    )
-    if step > 1:
-        inside = inside * np.uint8(255)
+    inside = _strided(valid[..., None], left, top, columns, rows, step) * np.uint8(255)
     area = ((x1 - left) / step, (y1 - top) / step, (x2 - left) / step, (y2 - top) / step)
     view = Image.fromarray(color).resize((size, size), Image.Resampling.BILINEAR, box=area)
     mask = Image.fromarray(inside[..., 0]).resize((size, size), Image.Resampling.BILINEAR, box=area)

@@ -143,6 +143,7 @@ class LanguageTower(nn.Module):
             places = torch.nonzero((index >= BASE_TOKENS) & (index < BASE_TOKENS + MAX_OBJECTS))[:, 0]
             embedded = embedded.index_add(0, places, self.embedder.objects(listing))
         if scene is not None:
-            places = torch.nonzero(index >= BASE_TOKENS + MAX_OBJECTS)[:, 0]
+            first = BASE_TOKENS + MAX_OBJECTS
+            places = torch.nonzero((index >= first) & (index < first + SCENE_TOKENS))[:, 0]
             embedded = embedded.index_add(0, places, self.embedder.scenes(scene))
         return embedded

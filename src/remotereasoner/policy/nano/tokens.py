@@ -1,7 +1,7 @@
 """Text to token ids and back for the language tower, and the token sequence of a prompt.
 
 The vocabulary is SmolLM2's, cut to its first ``BASE_TOKENS`` entries (byte-pair ids are in merge order, so that a
-prefix is a valid tokenizer), followed by 64 object references and two places for the scene as a whole.
+prefix is a valid tokenizer), followed by 64 object references, two places for the scene as a whole, and the four tags.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ __all__ = ["ADDED_TOKENS", "BASE_TOKENS", "MAX_OBJECTS", "NanoTokenizer", "trim_
 BASE_TOKENS = 16_384
 MAX_OBJECTS = 64
 SCENE_TOKENS = 2
-ADDED_TOKENS = MAX_OBJECTS + SCENE_TOKENS
+TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # one token each: they are written with every answer
+ADDED_TOKENS = MAX_OBJECTS + SCENE_TOKENS + len(TAGS)
 
 
 def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str, object]:
@@ -36,6 +37,7 @@ def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str
             merges.append([left, right])
     model["merges"] = merges
     names = [f"<|obj_{k}|>" for k in range(MAX_OBJECTS)] + [f"<|scene_{k}|>" for k in range(SCENE_TOKENS)]
+    names += TAGS
     for offset, name in enumerate(names):
         # ordinary added tokens, not special ones: decoding with skip_special_tokens must keep the references
         trimmed["added_tokens"].append(

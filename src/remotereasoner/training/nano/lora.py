@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from remotereasoner.policy.nano.language import LORA_TARGETS, LanguageTower
 from remotereasoner.policy.nano.listing import RELATIONS
-from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS, MAX_OBJECTS, NanoTokenizer
+from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS, MAX_OBJECTS, SCENE_TOKENS, TAGS, NanoTokenizer
 from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS
 
 __all__ = ["TrainableTower"]
@@ -54,6 +54,10 @@ class TrainableTower(LanguageTower):
             for k, name in enumerate(RELATIONS):
                 self.embedder.relations[k] = 0.7 * words(_RELATION_WORDS.get(name, name))
             self.added_rows[MAX_OBJECTS:] *= 0.5
+            for k, tag in enumerate(TAGS):
+                self.added_rows[MAX_OBJECTS + SCENE_TOKENS + k] = weight[
+                    torch.tensor(tokenizer.encode(tag[1:-1]))
+                ].mean(0)
 
     def embedding_matrix(self) -> Tensor:
         matrix: Tensor = torch.cat([self.llama.model.embed_tokens.weight[:BASE_TOKENS], self.added_rows])

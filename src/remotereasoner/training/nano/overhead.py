@@ -1,8 +1,8 @@
 """Reader of the labelled overhead images (one JSON line an image) for training the perception tower.
 
 What is labelled differs from set to set, so that each image carries a weight per class for its *negatives*: 1 where the
-class is exhaustively labelled or known to be absent, little where an unlabelled instance is merely unlikely, 0 where it
-is plausible.
+class is exhaustively labelled or known to be absent, little where an unlabelled instance is unlikely or merely
+plausible, 0 where some of the class are labelled and others may not be.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from remotereasoner.types import FloatArray, UInt8Array
 __all__ = ["LabelledImage", "read_split"]
 
 UNLIKELY = 0.15
+PLAUSIBLE = 0.08
+_DRY_SETS = {"tennis_google", "psu_car", "deepforest_trees", "fair_buildings", "aerial_airport"}
 _PLAUSIBLE_ANYWHERE = {"vehicle", "building", "tree"}
 _PLAUSIBLE_IN = {
     "nwpu_vhr10": set(THINGS),
@@ -93,8 +95,10 @@ def _negative_weights(row: dict[str, object], present: set[str]) -> FloatArray:
             absent = not words & set(_UCM_THINGS.get(thing, ()))
             absent &= row["scene"] not in _UCM_SCENES.get(thing, ())
             weights[i] = 1.0 if absent else 0.0
-        elif thing in plausible or thing in present:
+        elif thing in present:
             weights[i] = 0.0
+        elif thing in plausible:
+            weights[i] = PLAUSIBLE
     return weights
 
 
@@ -106,6 +110,11 @@ def _areas(row: dict[str, object], root: Path) -> tuple[UInt8Array | None, np.nd
         for i, area in enumerate(AREAS):
             presence[i] = int(bool(words & set(_UCM_AREAS[area])))
         return None, known, presence
+    water = AREAS.index("water")
+    if row["set"] in _DRY_SETS:
+        presence[water] = 0
+    elif any(o["category"] in ("ship", "harbor") for o in row["objects"]):  # type: ignore[attr-defined]
+        presence[water] = 1
     if not row.get("mask"):
         return None, known, presence
     with Image.open(root / str(row["mask"])) as file:

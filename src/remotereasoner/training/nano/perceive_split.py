@@ -23,7 +23,7 @@ from remotereasoner.training.nano.overhead import LabelledImage, read_split
 
 _SCENES = {
     "mediumresidential": "a residential area", "buildings": "a built-up area", "parkinglot": "a parking lot",
-    "mobilehomepark": "a mobile home park", "beach": "a beach", 
+    "mobilehomepark": "a mobile home park", "beach": "a beach",
     "denseresidential": "a dense residential area",
     "agricultural": "farmland", "chaparral": "chaparral", "runway": "a runway", "harbor": "a harbor",
     "river": "a river",

@@ -76,7 +76,7 @@ def thing_loss(
                 names = classes[b][index[cells]]
                 quality = iou.detach().clamp(0.05, 1)
                 target[cells, names] = quality
-                weight[cells, names] = 1.0
+                weight[cells] = 1.0  # what is one thing is no other, labelled exhaustively or not
                 box_sum = box_sum + (1 - giou).sum()
                 positives += len(cells)
         p = logits[b].sigmoid().detach()

@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from remotereasoner.policy.nano.backbone import load_pretrained
 from remotereasoner.policy.nano.tower import PerceptionTower
@@ -41,6 +41,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--frozen", type=int, default=6, help="backbone blocks that stay as they are")
+    parser.add_argument("--resume", type=Path, help="a tower.safetensors to continue from")
     parser.add_argument("--eval-minutes", type=float, default=12)
     return parser.parse_args()
 
@@ -72,6 +73,9 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     tower = PerceptionTower(args.width)
     load_pretrained(tower.backbone, torch.load(args.backbone, weights_only=True))
+    if args.resume:
+        state = load_file(args.resume)
+        tower.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     frozen = {p for part in tower.backbone.frozen_parts(args.frozen) for p in part.parameters()}
     for p in frozen:
         p.requires_grad_(False)
