@@ -41,6 +41,7 @@ _MAX_ROWS = 50
 @click.pass_context
 def ask(
     context: click.Context,
+    /,
     images_and_question: tuple[str, ...],
     task: Task,
     output: Path | None,

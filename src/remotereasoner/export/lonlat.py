@@ -105,8 +105,10 @@ def _bends(start: FloatArray, end: FloatArray, middle: FloatArray, length_px: Fl
     """
     length = np.linalg.norm(_unit_vectors(end) - _unit_vectors(start), axis=1)
     apart = np.linalg.norm(_unit_vectors(middle) - _unit_vectors((start + end) / 2), axis=1)
-    bent: BoolArray = apart * length_px > TOLERANCE_PX * length
-    return bent & (length_px > _SHORTEST_EDGE_PX) & (apart > _UNSEEN_RAD)
+    bent: BoolArray = (
+        (apart * length_px > TOLERANCE_PX * length) & (length_px > _SHORTEST_EDGE_PX) & (apart > _UNSEEN_RAD)
+    )
+    return bent
 
 
 def _area_inside(ring: FloatArray, near_lon_deg: float) -> Polygon:

@@ -10,9 +10,9 @@ from shapely import MultiPolygon
 
 from remotereasoner.export.caption import load_font
 from remotereasoner.transform.findings import Finding
-from remotereasoner.types import SizeHw, UInt8Array
+from remotereasoner.types import BoxXyxy, SizeHw, UInt8Array
 
-__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "colour_of", "draw_findings"]
+__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "colour_of", "draw_findings", "place_labels"]
 
 MIN_SIDE_PX = 768
 MAX_SIDE_PX = 1600
@@ -23,6 +23,7 @@ _TINT = 0.38
 _HALO = (16, 16, 16)
 
 _Rect = tuple[float, float, float, float]
+SizeWh = tuple[int, int]
 
 
 def colour_of(index: int) -> tuple[int, int, int]:
@@ -74,8 +75,13 @@ def _outline(draw: ImageDraw.ImageDraw, finding: Finding, scale: float) -> None:
         draw.line(ring, fill=_HALO, width=4, joint="curve")
     for ring in rings:
         draw.line(ring, fill=colour, width=2, joint="curve")
-    x1, y1, x2, y2 = (value * scale for value in finding.box_xyxy)
+    x1, y1, x2, y2 = _scaled_box(finding.box_xyxy, scale)
     draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=1)
+
+
+def _scaled_box(box: BoxXyxy, scale: float) -> _Rect:
+    x1, y1, x2, y2 = box
+    return x1 * scale, y1 * scale, x2 * scale, y2 * scale
 
 
 def _overlap(a: _Rect, b: _Rect) -> float:
@@ -102,30 +108,29 @@ def _candidates(box: _Rect, width: float, height: float) -> list[tuple[float, fl
     ]
 
 
-def _place(box: _Rect, width: float, height: float, frame: tuple[int, int], taken: list[_Rect]) -> _Rect:
-    """The first place in the picture that covers no other label, else the least bad one."""
-    best: tuple[float, _Rect] | None = None
-    for order, (x, y) in enumerate(_candidates(box, width, height)):
-        x, y = min(max(x, 0.0), frame[0] - width), min(max(y, 0.0), frame[1] - height)
-        rect = (x, y, x + width, y + height)
-        cost = sum(_overlap(rect, other) for other in taken)
-        if cost == 0:
-            return rect
-        if best is None or cost + order < best[0]:
-            best = (cost + order, rect)
-    return best[1] if best is not None else (0.0, 0.0, width, height)
+def place_labels(boxes: Sequence[_Rect], sizes_wh: Sequence[tuple[float, float]], frame_wh: SizeWh) -> list[_Rect]:
+    """One rectangle [x1, y1, x2, y2] for each label, inside the picture, next to its box.
+
+    The first place that covers no earlier label, else the one that covers least of them.
+    """
+    taken: list[_Rect] = []
+    for box, (width, height) in zip(boxes, sizes_wh, strict=True):
+        places = []
+        for x, y in _candidates(box, width, height):
+            left, top = min(max(x, 0.0), frame_wh[0] - width), min(max(y, 0.0), frame_wh[1] - height)
+            places.append((left, top, left + width, top + height))
+        taken.append(min(places, key=lambda place: sum(_overlap(place, other) for other in taken)))
+    return taken
 
 
-def _labels(draw: ImageDraw.ImageDraw, findings: Sequence[Finding], scale: float, frame: tuple[int, int]) -> None:
+def _labels(draw: ImageDraw.ImageDraw, findings: Sequence[Finding], scale: float, frame_wh: SizeWh) -> None:
     size_px = 20 if len(findings) <= 12 else 16 if len(findings) <= 30 else 13
     font = load_font(size_px)
-    taken: list[_Rect] = []
-    for finding in findings:
-        text, colour = str(finding.index + 1), colour_of(finding.index)
-        width, height = font.getlength(text) + size_px * 0.6, size_px * 1.25
-        x1, y1, x2, y2 = (value * scale for value in finding.box_xyxy)
-        rect = _place((x1, y1, x2, y2), width, height, frame, taken)
-        taken.append(rect)
+    texts = [str(finding.index + 1) for finding in findings]
+    sizes = [(font.getlength(text) + size_px * 0.6, size_px * 1.25) for text in texts]
+    boxes = [_scaled_box(finding.box_xyxy, scale) for finding in findings]
+    for finding, text, rect in zip(findings, texts, place_labels(boxes, sizes, frame_wh), strict=True):
+        colour = colour_of(finding.index)
         draw.rounded_rectangle(rect, radius=size_px // 4, fill=colour, outline=_HALO, width=1)
         middle = ((rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2)
         draw.text(middle, text, font=font, fill=_text_on(colour), anchor="mm")
