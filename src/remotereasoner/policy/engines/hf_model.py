@@ -11,6 +11,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, PretrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from remotereasoner.errors import CheckpointError, EngineError, MissingExtraError, UsageError
 from remotereasoner.policy.engines.checkpoint import CheckpointFolder, inspect_checkpoint
@@ -42,6 +43,8 @@ def load_model(
     if attention is not None:
         placement["attn_implementation"] = attention
     config = load_config(folder)
+    if config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+        raise CheckpointError(f"{folder} holds a model of type {config.model_type!r}, which takes no images with text")
     try:
         _check_size(config, checkpoint)
         loader: Any = AutoModelForImageTextToText
