@@ -27,7 +27,13 @@ from torch.nn import functional
 
 from remotereasoner.training.segmenter_augment import Batch, make_batch
 from remotereasoner.training.segmenter_data import CropCache, build_cache
-from remotereasoner.training.segmenter_weights import load_backbone, load_weights, save_weights, weights_hash
+from remotereasoner.training.segmenter_weights import (
+    load_backbone,
+    load_weights,
+    read_description,
+    save_weights,
+    weights_hash,
+)
 from remotereasoner.transform.segmenter_net import SegmenterNet, SegmenterOutput, to_channels_last
 
 __all__ = ["SHARES", "Settings", "loss_of", "sampling_weights", "train"]
@@ -37,7 +43,7 @@ SHARES = {
     "airplane": 1.6, "baseball_diamond": 0.9, "basketball_court": 0.7, "bridge": 0.9, "building": 1.7,
     "ground_track_field": 0.7, "harbor": 1.3, "ship": 1.3, "solar_panel": 1.2, "storage_tank": 0.9,
     "tennis_court": 1.0, "vehicle": 1.2, "water": 0.9, "vegetation": 0.7, "land": 0.5, "road": 0.8,
-    "window_water": 2.2, "window_other": 1.2, "drawn_coast": 3.0, "drawn_shape": 0.6,
+    "window_water": 1.2, "window_other": 0.7, "drawn_coast": 1.6, "drawn_shape": 0.6,
 }  # fmt: skip
 
 
@@ -52,12 +58,17 @@ class Settings:
     steps: int | None = None
     seed: int = 0
     ema: float = 0.998
+    areas: float = 1.0
 
 
-def sampling_weights(category: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Probability of each crop; categories without a share are drawn as 0.1."""
+def sampling_weights(category: list[str], areas: float = 1.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Probability of each crop; categories without a share are drawn as 0.1.
+
+    ``areas`` multiplies the shares of windows onto land cover and of coastlines.
+    """
     counts = {name: category.count(name) for name in set(category)}
-    weights = np.array([SHARES.get(name, 0.1) / counts[name] for name in category])
+    factor = {name: areas if name.startswith(("window_", "drawn_coast")) else 1.0 for name in counts}
+    weights = np.array([SHARES.get(name, 0.1) * factor[name] / counts[name] for name in category])
     result: np.ndarray[tuple[int], np.dtype[np.float64]] = weights / weights.sum()
     return result
 
@@ -91,7 +102,7 @@ def train(
     ``watch`` is called after every step with that average, the losses so far and the part of the run that is done.
     """
     rng = np.random.default_rng(settings.seed)
-    weights = sampling_weights(cache.category)
+    weights = sampling_weights(cache.category, settings.areas)
     net = to_channels_last(net).train()
     average = copy.deepcopy(net).eval()
     optimizer = torch.optim.AdamW(_groups(net), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.99))
@@ -156,6 +167,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--resume", type=Path, help="go on from these weights (batch norms folded in): use a low --rate"
     )
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--areas", type=float, default=1.0, help="how many times more often land cover and coasts are shown"
+    )
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--size", type=int, default=96)
@@ -164,7 +178,12 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     settings = Settings(
-        size=options.size, rate=options.rate, minutes=options.minutes, steps=options.steps, seed=options.seed
+        size=options.size,
+        rate=options.rate,
+        minutes=options.minutes,
+        steps=options.steps,
+        seed=options.seed,
+        areas=options.areas,
     )
     cache = build_cache(options.data, "train", seed=options.seed)
     print(f"{len(cache.category)} crops", file=sys.stderr, flush=True)
@@ -191,12 +210,16 @@ def main(arguments: list[str] | None = None) -> None:
         "loss_last_200": sum(losses[-200:]) / len(losses[-200:]),
         "seed": settings.seed,
         "resumed_from": None if options.resume is None else weights_hash(options.resume),
+        "before": None if options.resume is None else read_description(options.resume)["training"],
         "backbone": None if options.backbone is None else options.backbone.name,
     }
     path = save_weights(average, options.out, size=settings.size, training=facts)
     from remotereasoner.training.segmenter_eval import evaluate
 
     facts["val"] = evaluate(options.data, path)
+    path.with_suffix(".json").write_text(
+        json.dumps(read_description(path) | {"val": facts["val"]}, indent=1) + "\n", encoding="utf-8"
+    )
     print(json.dumps(facts, indent=1))
 
 

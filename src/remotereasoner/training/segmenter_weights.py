@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from remotereasoner.transform.segmenter_net import SegmenterNet, fuse_batch_norm
 
-__all__ = ["load_backbone", "load_weights", "save_weights", "weights_hash"]
+__all__ = ["load_backbone", "load_weights", "read_description", "save_weights", "weights_hash"]
 
 
 def load_backbone(net: SegmenterNet, path: Path) -> None:
@@ -66,3 +66,9 @@ def load_weights(path: Path) -> SegmenterNet:
     net = fuse_batch_norm(SegmenterNet().eval())
     net.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     return net
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """What is written beside the weights."""
+    found: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return found
