@@ -189,7 +189,7 @@ def test_settings_that_make_no_sense(make: object) -> None:
     [
         ([], "[]"),
         ([3], "<|obj_3|>"),
-        ([3, 4], "<|obj_3|> <|obj_4|>"),
+        ([3, 4], "<|obj_3|>-<|obj_4|>"),
         ([5, 4, 3], "<|obj_3|>-<|obj_5|>"),
         ([7, 1, 2, 3, 9, 9], "<|obj_1|>-<|obj_3|> <|obj_7|> <|obj_9|>"),
     ],

@@ -27,7 +27,7 @@ def reference(index: int) -> str:
 
 
 def write_references(indices: Iterable[int]) -> str:
-    """The answer that names these proposals: ``[]`` for none, runs of three or more as ranges, ascending, each once.
+    """The answer that names these proposals: ``[]`` for none, runs as ranges, ascending, each once.
 
     >>> write_references([7, 1, 2, 3, 9])
     '<|obj_1|>-<|obj_3|> <|obj_7|> <|obj_9|>'
@@ -40,10 +40,7 @@ def write_references(indices: Iterable[int]) -> str:
             runs.append((index, index))
     parts: list[str] = []
     for first, last in runs:
-        if last - first >= 2:
-            parts.append(f"{reference(first)}-{reference(last)}")
-        else:
-            parts.extend(reference(index) for index in range(first, last + 1))
+        parts.append(reference(first) if first == last else f"{reference(first)}-{reference(last)}")
     return " ".join(parts) if parts else "[]"
 
 

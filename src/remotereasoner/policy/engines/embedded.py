@@ -37,7 +37,7 @@ MAX_NEW_TOKENS = 160
 
 def default_weights_dir() -> Path:
     """The folder of the package's own weights."""
-    return Path(str(resources.files("remotereasoner"))) / "weights"
+    return Path(str(resources.files("remotereasoner"))) / "weights" / "nano"
 
 
 @dataclass(frozen=True, eq=False)

