@@ -6,25 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from pyproj import CRS
 
 from remotereasoner.errors import UsageError
 from remotereasoner.scene.bands import Bands, band_name_of_file, choose_bands
 from remotereasoner.scene.door import Raster, open_raster
 from remotereasoner.scene.limits import DEFAULT_LIMITS, ReadLimits
-from remotereasoner.scene.reading import Part, check_cost, palette, read_band, read_rgb_into, read_valid
-from remotereasoner.scene.render import (
-    UNSTRETCHED,
-    Layer,
-    Rgb,
-    StretchChoice,
-    any_valid,
-    blank,
-    choose_stretch,
-    expand_palette,
-    render,
-)
+from remotereasoner.scene.reading import Part, check_cost, palette, read_band, read_planes, read_valid
+from remotereasoner.scene.render import Layer, StretchChoice, choose_stretch, expand_palette, render
 from remotereasoner.scene.scene import Rendering, Scene
 from remotereasoner.scene.stack import inspect_members, read_member, reference_member
 from remotereasoner.scene.window import choose_window, output_size, scene_transform
@@ -96,11 +85,8 @@ def open_scene(
             how = "none"
             samples = read_band(raster, chosen[0], part, smooth=False)
             rgb = expand_palette(Layer(samples, read_valid(raster, chosen[0], part, samples)), table)
-        elif how == "none" and len(set(chosen)) == 3:
-            rgb = _read_rgb(raster, chosen, part)
         else:
-            layers = {band: _read_layer(raster, band, part) for band in sorted(set(chosen))}
-            rgb = render([layers[band] for band in chosen], how, percentiles)
+            rgb = render(_read_layers(raster, chosen, part), how, percentiles)
         rendering = Rendering(
             source=raster.name,
             driver=raster.reader.driver,
@@ -129,22 +115,17 @@ def raster_bands(raster: Raster, requested: Sequence[int | str] | None = None) -
     )
 
 
-def _read_layer(raster: Raster, band: int, part: Part) -> Layer:
-    samples = read_band(raster, band, part)
-    return Layer(samples, read_valid(raster, band, part, samples))
-
-
-def _read_rgb(raster: Raster, bands: Bands, part: Part) -> Rgb:
-    pixels = np.empty((*part.size_hw, 3), dtype=np.uint8)
-    read_rgb_into(raster, bands, part, pixels)
-    masks = []
-    for channel, band in enumerate(bands):
-        masks.append(read_valid(raster, band, part, pixels[:, :, channel]))
-        if masks[-1] is None:
-            break
-    valid = any_valid(masks, part.size_hw)
-    blank(pixels, valid)
-    return Rgb(pixels, valid, (UNSTRETCHED,) * 3)
+def _read_layers(raster: Raster, bands: Bands, part: Part) -> list[Layer]:
+    """One layer per channel; channels of the same band share theirs."""
+    used = list(dict.fromkeys(bands))
+    if raster.dtype.startswith("complex"):
+        planes = [read_band(raster, band, part) for band in used]
+    else:
+        planes = list(read_planes(raster, used, part))
+    layers = {
+        band: Layer(plane, read_valid(raster, band, part, plane)) for band, plane in zip(used, planes, strict=True)
+    }
+    return [layers[band] for band in bands]
 
 
 def _notes(raster: Raster, *, is_palette: bool) -> list[str]:

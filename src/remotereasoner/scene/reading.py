@@ -19,7 +19,7 @@ from remotereasoner.errors import ImageReadError
 from remotereasoner.scene.door import Raster, is_pixel_interleaved
 from remotereasoner.types import BoolArray, SizeHw, UInt8Array
 
-__all__ = ["Part", "check_cost", "palette", "read_band", "read_rgb_into", "read_valid"]
+__all__ = ["Part", "check_cost", "palette", "read_band", "read_planes", "read_valid"]
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,15 @@ def read_band(raster: Raster, band: int, part: Part, *, smooth: bool = True) -> 
     return np.abs(samples) if is_complex else samples
 
 
-def read_rgb_into(raster: Raster, bands: Sequence[int], part: Part, pixels: UInt8Array) -> None:
-    """Read 8 bit bands straight into ``pixels`` (h, w, n), without a copy in between."""
-    raster.reader.read(
+def read_planes(raster: Raster, bands: Sequence[int], part: Part) -> npt.NDArray[Any]:
+    """(n, h, w) samples of several bands in one go: blocks of interleaved files are decoded once."""
+    planes: npt.NDArray[Any] = raster.reader.read(
         list(bands),
         window=_window(part),
-        out=pixels.transpose(2, 0, 1),
+        out_shape=(len(bands), *part.size_hw),
         resampling=_resampling(part, smooth=True),
     )
+    return planes
 
 
 def read_valid(raster: Raster, band: int, part: Part, samples: npt.NDArray[Any]) -> BoolArray | None:

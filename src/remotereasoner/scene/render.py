@@ -10,23 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from remotereasoner.errors import UsageError
-from remotereasoner.scene.stretch import Limits, percentile_limits, stretch_into
+from remotereasoner.scene.stretch import Limits, interleave_into, percentile_limits, stretch_into
 from remotereasoner.types import BoolArray, UInt8Array
 
 __all__ = [
-    "UNSTRETCHED",
     "Layer",
     "Rgb",
     "StretchChoice",
-    "any_valid",
-    "blank",
     "choose_stretch",
     "expand_palette",
     "render",
 ]
 
 StretchChoice = Literal["auto", "none", "percentile"]
-UNSTRETCHED: Limits = (0.0, 255.0)
+_UNSTRETCHED: Limits = (0.0, 255.0)
 
 
 @dataclass(frozen=True)
@@ -61,23 +58,24 @@ def choose_stretch(stretch: StretchChoice, dtypes: Sequence[str]) -> Literal["no
 
 
 def render(layers: Sequence[Layer], stretch: Literal["none", "percentile"], percentiles: tuple[float, float]) -> Rgb:
-    """Three layers, or one for grey, to RGB. Layers of the same object are stretched once."""
+    """Three layers to RGB, three times the same one for grey, which is then stretched once."""
     height, width = layers[0].samples.shape
     pixels = np.empty((height, width, 3), dtype=np.uint8)
-    limits: list[Limits] = []
-    for channel, layer in enumerate(layers):
-        earlier = next((k for k in range(channel) if layers[k] is layer), None)
-        if earlier is not None:
-            pixels[:, :, channel] = pixels[:, :, earlier]
-            limits.append(limits[earlier])
-        elif stretch == "none":
-            pixels[:, :, channel] = layer.samples
-            limits.append(UNSTRETCHED)
-        else:
-            limits.append(percentile_limits(layer.samples, layer.valid, percentiles))
-            stretch_into(pixels[:, :, channel], layer.samples, limits[-1])
-    valid = any_valid([layer.valid for layer in layers], (height, width))
-    blank(pixels, valid)
+    if stretch == "none":
+        limits = [_UNSTRETCHED] * 3
+        interleave_into(pixels, [layer.samples for layer in layers])
+    else:
+        limits = []
+        for channel, layer in enumerate(layers):
+            earlier = next((k for k in range(channel) if layers[k] is layer), None)
+            if earlier is not None:
+                pixels[:, :, channel] = pixels[:, :, earlier]
+                limits.append(limits[earlier])
+            else:
+                limits.append(percentile_limits(layer.samples, layer.valid, percentiles))
+                stretch_into(pixels[:, :, channel], layer.samples, limits[-1])
+    valid = _any_valid([layer.valid for layer in layers], (height, width))
+    _blank(pixels, valid)
     return Rgb(pixels, valid, (limits[0], limits[1], limits[2]))
 
 
@@ -87,11 +85,11 @@ def expand_palette(layer: Layer, table: UInt8Array) -> Rgb:
     valid = table[:, 3][layer.samples] > 0
     if layer.valid is not None:
         valid &= layer.valid
-    blank(pixels, valid)
-    return Rgb(pixels, valid, (UNSTRETCHED,) * 3)
+    _blank(pixels, valid)
+    return Rgb(pixels, valid, (_UNSTRETCHED,) * 3)
 
 
-def any_valid(masks: Sequence[BoolArray | None], size_hw: tuple[int, int]) -> BoolArray:
+def _any_valid(masks: Sequence[BoolArray | None], size_hw: tuple[int, int]) -> BoolArray:
     """Where at least one band has data: a single dark channel equal to nodata must not make a hole."""
     result = np.zeros(size_hw, dtype=np.bool_)
     for mask in masks:
@@ -101,7 +99,7 @@ def any_valid(masks: Sequence[BoolArray | None], size_hw: tuple[int, int]) -> Bo
     return result
 
 
-def blank(pixels: UInt8Array, valid: BoolArray) -> None:
+def _blank(pixels: UInt8Array, valid: BoolArray) -> None:
     """Set what is not valid to 0, so that what is stored there cannot matter."""
     if not valid.all():
         pixels[~valid] = 0
