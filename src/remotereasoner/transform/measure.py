@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
-from shapely import LinearRing, MultiPoint, MultiPolygon
+from shapely import MultiPoint, MultiPolygon
 
 from remotereasoner.scene.crs import lonlat_transformer
 from remotereasoner.types import FloatArray, PointXy
@@ -73,22 +73,19 @@ class Measurer:
         """Measure ``polygons`` in pixels. All zero for an empty one, None where the CRS does not reach all of it."""
         if polygons.is_empty:
             return GroundSize(0.0, 0.0, 0.0, 0.0)
-        centre = self._on_ellipsoid(np.array([polygons.centroid.coords[0]]))
-        if centre is None:
+        x1, y1, x2, y2 = polygons.bounds
+        outline = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2], [x1, y1]])
+        centre = shapely.get_coordinates(polygons.centroid)
+        hull = shapely.get_coordinates(polygons.convex_hull)
+        lonlat = self._on_ellipsoid(np.concatenate([outline, centre, hull]))
+        if lonlat is None:
             return None
-        chord_px = self._chord_px(polygons)
-        if chord_px is None:
+        cut = shapely.segmentize(polygons, self._chord_px(outline, lonlat[:5]))
+        measured = self._rings(cut)
+        if measured is None:
             return None
-        area = perimeter = 0.0
-        for part in polygons.geoms:
-            for ring, sign in ((part.exterior, 1.0), *((hole, -1.0) for hole in part.interiors)):
-                measured = self._ring(ring, chord_px)
-                if measured is None:
-                    return None
-                area += sign * measured[0]
-                perimeter += measured[1]
-        sides = self._rectangle(polygons, centre[0])
-        return GroundSize(area, perimeter, *(sides if sides is not None else (None, None)))
+        width_m, length_m = self._rectangle(lonlat[6:], lonlat[5])
+        return GroundSize(*measured, width_m, length_m)
 
     def _on_ellipsoid(self, points_xy: FloatArray) -> FloatArray | None:
         """(N, 2) pixels to (N, 2) longitude, latitude in degrees; None if any of them is not on the ellipsoid."""
@@ -98,37 +95,36 @@ class Measurer:
             return None
         return lonlat
 
-    def _chord_px(self, polygons: MultiPolygon) -> float | None:
-        x1, y1, x2, y2 = polygons.bounds
-        corners = self._on_ellipsoid(np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]))
-        if corners is None:
-            return None
-        diagonal_px = math.hypot(x2 - x1, y2 - y1)
-        sides_m = self._geod.line_lengths(
-            np.append(corners[:, 0], corners[0, 0]), np.append(corners[:, 1], corners[0, 1])
-        )
-        sides_px = np.array([x2 - x1, y2 - y1, x2 - x1, y2 - y1])
-        coarsest_m_per_px = float((np.asarray(sides_m)[:4] / sides_px).max())
-        if coarsest_m_per_px == 0.0:
-            return diagonal_px
-        return max(CHORD_M / coarsest_m_per_px, diagonal_px / CHORDS_PER_DIAGONAL)
+    def _chord_px(self, outline_xy: FloatArray, lonlat: FloatArray) -> float:
+        """How long an edge may be, in pixels, before it is cut; ``outline_xy``: the closed bounding rectangle."""
+        sides_px = np.hypot(*np.diff(outline_xy, axis=0).T)
+        sides_m = np.asarray(self._geod.line_lengths(lonlat[:, 0], lonlat[:, 1]))
+        metres_per_pixel = float((sides_m / sides_px).max())
+        shortest_px = math.hypot(sides_px[0], sides_px[1]) / CHORDS_PER_DIAGONAL
+        return max(CHORD_M / metres_per_pixel, shortest_px) if metres_per_pixel > 0 else shortest_px
 
-    def _ring(self, ring: LinearRing, chord_px: float) -> tuple[float, float] | None:
-        lonlat = self._on_ellipsoid(shapely.get_coordinates(shapely.segmentize(ring, chord_px)))
+    def _rings(self, polygons: MultiPolygon) -> tuple[float, float] | None:
+        """Area in m² and length of all boundaries in m."""
+        rings, part = shapely.get_rings(shapely.get_parts(polygons), return_index=True)
+        lonlat = self._on_ellipsoid(shapely.get_coordinates(rings))
         if lonlat is None:
             return None
-        area, perimeter = self._geod.polygon_area_perimeter(lonlat[:, 0], lonlat[:, 1])
-        return abs(area), perimeter
+        lon, lat = np.ascontiguousarray(lonlat.T)
+        stops = np.cumsum(shapely.get_num_coordinates(rings)).tolist()
+        is_shell = np.diff(part, prepend=-1) > 0
+        area = perimeter = 0.0
+        for start, stop, shell in zip([0, *stops], stops, is_shell.tolist(), strict=False):
+            ring_area, ring_length = self._geod.polygon_area_perimeter(lon[start:stop], lat[start:stop])
+            area += abs(ring_area) if shell else -abs(ring_area)
+            perimeter += ring_length
+        return area, perimeter
 
-    def _rectangle(self, polygons: MultiPolygon, centre: FloatArray) -> tuple[float, float] | None:
-        """Both sides of the smallest rotated rectangle, in the azimuthal equidistant plane of ``centre``."""
-        hull = self._on_ellipsoid(shapely.get_coordinates(polygons.convex_hull))
-        if hull is None:
-            return None
+    def _rectangle(self, hull: FloatArray, centre: FloatArray) -> tuple[float | None, float | None]:
+        """Sides of the smallest rotated rectangle, shorter first, in the azimuthal equidistant plane of ``centre``."""
         lon, lat = np.full(len(hull), centre[0]), np.full(len(hull), centre[1])
         azimuth_deg, _, distance = self._geod.inv(lon, lat, hull[:, 0], hull[:, 1])
         if np.max(distance) > LARGEST_RADIUS_M:
-            return None
+            return None, None
         azimuth = np.radians(azimuth_deg)
         plane = np.column_stack([distance * np.sin(azimuth), distance * np.cos(azimuth)])
         corners = shapely.get_coordinates(MultiPoint(plane).minimum_rotated_rectangle)

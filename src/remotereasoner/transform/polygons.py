@@ -7,6 +7,7 @@ objects and are invalid now and then.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import chain
 
@@ -52,18 +53,19 @@ def _outline(sheet: Sheet, masks: Sequence[InstanceMask]) -> list[MultiPolygon]:
         pixels = masks[index].mask
         np.multiply(pixels, value, out=image[y : y + pixels.shape[0], x : x + pixels.shape[1]], casting="unsafe")
         shifts[value - 1] = masks[index].offset_xy[0] - x, masks[index].offset_xy[1] - y
-    rings: list[list[tuple[float, float]]] = []
-    rings_per_part, owners = [], []
+    flat = array("d")  # taken over part by part: keeping GDAL's many tuples would have the garbage collector walk them
+    vertices_per_ring, rings_per_part, owners = [], [], []
     for geometry, value in shapes(image, mask=image > 0, connectivity=4):
-        rings += geometry["coordinates"]
+        for ring in geometry["coordinates"]:
+            vertices_per_ring.append(len(ring))
+            flat.extend(chain.from_iterable(ring))
         rings_per_part.append(len(geometry["coordinates"]))
         owners.append(int(value) - 1)
-    if not rings:
+    if not owners:
         return [MultiPolygon() for _ in sheet.indices]
 
-    vertices = np.array([len(ring) for ring in rings])
-    flat = chain.from_iterable(chain.from_iterable(rings))
-    xy = np.fromiter(flat, dtype=np.float64, count=2 * int(vertices.sum())).reshape(-1, 2)
+    vertices = np.array(vertices_per_ring)
+    xy = np.frombuffer(flat, dtype=np.float64).reshape(-1, 2)
     owner, part_rings = np.array(owners), np.array(rings_per_part)
     part_of_ring = np.repeat(np.arange(len(owner)), part_rings)
     # GDAL gives parts as it closes them; their first pixels' order does not depend on the neighbours on the sheet.
@@ -72,9 +74,9 @@ def _outline(sheet: Sheet, masks: Sequence[InstanceMask]) -> list[MultiPolygon]:
     first_pixel = np.minimum.reduceat(xy[:, 1] * sheet.size_hw[1] + xy[:, 0], starts)[shell_starts]
     order = np.lexsort((first_pixel, owner))
 
-    xy += np.repeat(shifts[owner[part_of_ring]], vertices, axis=0)
+    xy = xy + np.repeat(shifts[owner[part_of_ring]], vertices, axis=0)
     parts = shapely.polygons(
-        shapely.linearrings(xy, indices=np.repeat(np.arange(len(rings)), vertices)), indices=part_of_ring
+        shapely.linearrings(xy, indices=np.repeat(np.arange(len(vertices)), vertices)), indices=part_of_ring
     )
     made = np.full(len(sheet.indices), MultiPolygon(), dtype=object)
     shapely.multipolygons(parts[order], indices=owner[order], out=made)
@@ -96,7 +98,12 @@ def polygons_to_mask(polygons: MultiPolygon, score: float = 1.0) -> InstanceMask
 
 def polygons_to_frame(polygons: Sequence[MultiPolygon | Polygon], size_hw: SizeHw) -> BoolArray:
     """(H, W) bool: the pixels whose centres lie in any of ``polygons``, which may reach outside the frame."""
-    drawn = [(geometry, 1) for geometry in polygons if not geometry.is_empty]
+    # As lists of numbers: rasterio would go through shapely geometries coordinate by coordinate.
+    drawn = [
+        ({"type": "Polygon", "coordinates": [shapely.get_coordinates(ring).tolist() for ring in rings]}, 1)
+        for part in shapely.get_parts(np.array(polygons, dtype=object))
+        if len(rings := shapely.get_rings(part))
+    ]
     if not drawn:
         return np.zeros(size_hw, dtype=np.bool_)
     frame: BoolArray = rasterize(drawn, out_shape=size_hw, fill=0, dtype=np.uint8).astype(np.bool_)
