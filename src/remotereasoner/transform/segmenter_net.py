@@ -86,7 +86,7 @@ class _ConvUnit(nn.Module):
         groups = inputs if depthwise else 1
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
-        self.act: nn.Module = nn.ReLU6() if act else nn.Identity()
+        self.act: nn.Module = nn.ReLU6(inplace=True) if act else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.act(self.norm(self.conv(x)))
@@ -120,7 +120,7 @@ class _Merge(nn.Module):
 
     def forward(self, coarse: Tensor, lateral: Tensor) -> Tensor:
         up = functional.interpolate(self.reduce(coarse), scale_factor=2.0, mode="bilinear", align_corners=False)
-        out: Tensor = self.mix(functional.relu6(up + self.lateral(lateral)))
+        out: Tensor = self.mix(functional.relu6(up + self.lateral(lateral), inplace=True))
         return out
 
 
@@ -155,7 +155,7 @@ class SegmenterNet(nn.Module):
             if index in _TAPS:
                 taps[index] = features
         context = self.context(features.mean((2, 3)))
-        top = self.top_mix(functional.relu6(self.top(features) + context[:, :, None, None]))
+        top = self.top_mix(functional.relu6(self.top(features) + context[:, :, None, None], inplace=True))
         fine = self.merge2(self.merge4(self.merge8(top, taps[4]), taps[2]), taps[0])
         logits = self.head(self.merge1(fine, self.detail(x)))[:, 0]
         return SegmenterOutput(logits, self._expected_iou(top, fine, logits))

@@ -24,9 +24,9 @@ try:
     from remotereasoner.policy.nano.base_weights import require_base, sha256_of
     from remotereasoner.policy.nano.language import LanguageTower
     from remotereasoner.policy.nano.listing import Listing, list_objects
-    from remotereasoner.policy.nano.proposals import Perception, perceive
+    from remotereasoner.policy.nano.proposals import Perception, ProposalSettings, perceive
     from remotereasoner.policy.nano.tokens import NanoTokenizer
-    from remotereasoner.policy.nano.tower import PerceptionTower
+    from remotereasoner.policy.nano.tower import PerceptionTower, load_tower
 except ImportError as error:
     raise MissingExtraError("embedded", "the embedded model") from error
 
@@ -45,6 +45,7 @@ class NanoModel:
     """Both towers with their tokenizer, ready to run on a CPU in fp32."""
 
     tower: PerceptionTower
+    settings: ProposalSettings
     language: LanguageTower
     tokenizer: NanoTokenizer
     digest: str
@@ -58,11 +59,9 @@ class NanoModel:
         facts = json.loads(_checked(folder / "adapter.json").read_text(encoding="utf-8"))
         digests = [sha256_of(_checked(folder / name)) for name in ("tower.safetensors", "adapter.safetensors")]
         try:
-            tower = PerceptionTower(json.loads(_checked(folder / "tower.json").read_text())["width"])
-            state = {
-                k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / "tower.safetensors").items()
-            }
-            tower.load_state_dict(state)
+            seen = json.loads(_checked(folder / "tower.json").read_text(encoding="utf-8"))
+            tower = load_tower(folder / "tower.safetensors", seen["width"])
+            settings = ProposalSettings(class_min_scores=tuple(seen["class_min_scores"]))
             with torch.device("meta"):
                 language = LanguageTower()
             language.to_empty(device="cpu")
@@ -71,9 +70,8 @@ class NanoModel:
             language.load_adapter(load_file(folder / "adapter.safetensors"), float(facts["scale"]))
         except (SafetensorError, RuntimeError, KeyError) as error:
             raise CheckpointError(f"the embedded model's weights in {folder} do not fit this version") from error
-        tower = tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         digest = "".join(digests)
-        return cls(tower.eval(), language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest[:64])
+        return cls(tower, settings, language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest[:64])
 
 
 def _checked(path: Path) -> Path:
@@ -109,7 +107,7 @@ class EmbeddedEngine:
     def perceive(self, image: np.ndarray) -> tuple[Perception, Listing]:
         """What the tower sees of an image; kept for further questions about the same array."""
         if self._last is None or self._last[0] is not image:
-            perception = perceive(self._model.tower, image)
+            perception = perceive(self._model.tower, image, self._model.settings)
             self._last = (image, perception, list_objects(perception, (image.shape[0], image.shape[1])))
         return self._last[1], self._last[2]
 
@@ -143,12 +141,12 @@ class EmbeddedEngine:
                 mask[row, longest - len(e) :] = 1
             if sampling.seed is not None:
                 torch.manual_seed(sampling.seed)
-            generate: Any = model.llama.generate
+            llama: Any = model.llama
             limit = min(sampling.max_new_tokens, MAX_NEW_TOKENS)
             greedy = sampling.temperature == 0
             options = {} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
             try:
-                written = generate(
+                written = llama.generate(
                     inputs_embeds=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
                     eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.end_id, **options,
                 )  # fmt: skip

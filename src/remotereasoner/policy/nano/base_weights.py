@@ -158,7 +158,7 @@ def _convert(gguf: Path, out: Path) -> int:
         from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise MissingExtraError("embedded", "converting the embedded model's base weights") from error
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     tensors = {name: tensor.half().contiguous() for name, tensor in model.model.state_dict().items()}
     out.mkdir()

@@ -29,6 +29,8 @@ class ProposalSettings:
     view_min_px: int = 384
     """Shorter images are enlarged towards this side, by 1.5 at most."""
     min_score: float = 0.25
+    class_min_scores: tuple[float, ...] | None = None
+    """One threshold per class of ``THINGS`` instead, as calibrated on the training images."""
     iou_same_class: float = 0.5
     iou_any_class: float = 0.75
     max_proposals: int = 64
@@ -104,10 +106,11 @@ def _greedy_nms(boxes: FloatArray, classes: np.ndarray, scores: FloatArray, sett
 
 def _things(output: TowerOutput, view_hw: SizeHw, settings: ProposalSettings) -> list[Proposal]:
     boxes, probs = [], []
+    lowest = settings.min_score if settings.class_min_scores is None else min(settings.class_min_scores)
     for level, (logits, ltrb) in enumerate(zip(output.class_logits, output.ltrb_px, strict=True)):
         p = logits[0].sigmoid()
         best = p.max(0).values
-        rows, cols = torch.nonzero(best >= settings.min_score, as_tuple=True)
+        rows, cols = torch.nonzero(best >= lowest, as_tuple=True)
         cx, cy = (cols + 0.5) * STRIDES[level], (rows + 0.5) * STRIDES[level]
         left, top, right, bottom = ltrb[0, :, rows, cols]
         boxes.append(torch.stack([cx - left, cy - top, cx + right, cy + bottom], 1))
@@ -121,6 +124,9 @@ def _things(output: TowerOutput, view_hw: SizeHw, settings: ProposalSettings) ->
     if not len(xyxy):
         return []
     classes, scores = scores_all.argmax(1), scores_all.max(1)
+    if settings.class_min_scores is not None:
+        sure = scores >= np.array(settings.class_min_scores)[classes]
+        xyxy, scores_all, classes, scores = xyxy[sure], scores_all[sure], classes[sure], scores[sure]
     found = []
     for i in _greedy_nms(xyxy, classes, scores, settings):
         x1, y1, x2, y2 = (float(v) for v in xyxy[i])

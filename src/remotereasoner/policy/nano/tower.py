@@ -7,16 +7,18 @@ per-pixel head for areas at stride 8.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remotereasoner.policy.nano.backbone import FEATURE_CHANNELS, EfficientNetLite0
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
 
-__all__ = ["STRIDES", "PerceptionTower", "TowerOutput"]
+__all__ = ["STRIDES", "PerceptionTower", "TowerOutput", "load_tower"]
 
 STRIDES = (8, 16, 32)
 
@@ -78,3 +80,11 @@ class PerceptionTower(nn.Module):
         size = pyramid[0].shape[-2:]
         context = pyramid[0] + F.interpolate(pyramid[2], size=size, mode="bilinear", align_corners=False)
         return TowerOutput(logits, ltrb, self.area_head(context), pyramid)
+
+
+def load_tower(path: Path, width: int) -> PerceptionTower:
+    """A tower from its fp16 safetensors, in fp32 and ready to run. Raises what torch and safetensors raise."""
+    tower = PerceptionTower(width)
+    tower.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
+    tower = tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return tower.eval()

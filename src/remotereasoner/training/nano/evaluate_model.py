@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
+import torch
 from PIL import Image
 
 from remotereasoner.policy.answer import Answer
@@ -28,7 +28,7 @@ from remotereasoner.policy.parsing import parse_completion
 from remotereasoner.policy.prompts import build_prompt
 from remotereasoner.training.nano.metrics import f1_at_half, interval, iou_matrix
 from remotereasoner.training.nano.val_samples import val_samples
-from remotereasoner.types import FloatArray, SizeHw
+from remotereasoner.types import FloatArray, SizeHw, UInt8Array
 
 Scores = dict[str, list[tuple[str, float]]]
 
@@ -87,11 +87,14 @@ def judge(scores: Scores, sample: dict[str, Any], answer: Answer, baselines: dic
         scores[f"acc@0.5 baseline {name}"].append((image, hit(box)))
 
 
-def _ask(engine: EmbeddedEngine, query: str, pixels: Any) -> tuple[Completion, Answer]:
-    prompt = build_prompt("locate", query, pixels, engine.codec, sampling=Sampling(max_new_tokens=160))
-    completion = engine.generate([prompt])[0]
+def _ask(engine: EmbeddedEngine, queries: list[str], pixels: UInt8Array) -> list[tuple[Completion, Answer]]:
+    """All questions about one image, as one batch."""
+    sampling = Sampling(max_new_tokens=160)
+    prompts = [build_prompt("locate", query, pixels, engine.codec, sampling=sampling) for query in queries]
     image_hw = (pixels.shape[0], pixels.shape[1])
-    return completion, parse_completion(completion, task="locate", codec=engine.codec, image_hw=image_hw)
+    return [
+        (c, parse_completion(c, task="locate", codec=engine.codec, image_hw=image_hw)) for c in engine.generate(prompts)
+    ]
 
 
 def main() -> None:
@@ -100,40 +103,36 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="folder with the trained parts; default: the package's")
     parser.add_argument("--cache", type=Path, help="where the base weights are; default: the user's cache")
-    parser.add_argument("--limit", type=int, help="take this many samples, evenly spread")
+    parser.add_argument("--every", type=int, default=1, help="take every so many images")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     engine = EmbeddedEngine(NanoModel.load(args.weights, args.cache))
-    samples = val_samples(args.data, "val", args.seed)
-    if args.limit and args.limit < len(samples):
-        samples = [samples[int(i)] for i in np.linspace(0, len(samples) - 1, args.limit)]
+    by_image: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for sample in val_samples(args.data, "val", args.seed):
+        by_image[sample["image"]].append(sample)
     priors = best_class_boxes(args.data)
     rng = np.random.default_rng(args.seed)
     scores: Scores = defaultdict(list)
     statuses: Counter[str] = Counter()
-    seconds: list[float] = []
     predictions: list[dict[str, Any]] = []
-    key, pixels = "", np.zeros((1, 1, 3), np.uint8)
-    for sample in samples:
-        if sample["image"] != key:
-            key = sample["image"]
-            with Image.open(args.data / key) as file:
-                pixels = np.asarray(file.convert("RGB"))
-        began = time.perf_counter()
-        completion, answer = _ask(engine, sample["query"], pixels)
-        seconds.append(time.perf_counter() - began)
-        statuses[answer.status] += 1
-        prior = priors.get(sample["category"] or "", np.array([0.0, 0.0, 1.0, 1.0]))
-        judge(scores, sample, answer, _baselines((pixels.shape[0], pixels.shape[1]), prior, completion.references, rng))
-        predictions.append(
-            {**sample, "status": answer.status, "predicted": answer.boxes_xyxy, "completion": completion.text}
-        )
+    for name, samples in list(by_image.items())[:: args.every]:
+        with Image.open(args.data / name) as file:
+            pixels = np.asarray(file.convert("RGB"))
+        answers = _ask(engine, [s["query"] for s in samples], pixels)
+        for sample, (completion, answer) in zip(samples, answers, strict=True):
+            statuses[answer.status] += 1
+            prior = priors.get(sample["category"] or "", np.array([0.0, 0.0, 1.0, 1.0]))
+            boxes = _baselines((pixels.shape[0], pixels.shape[1]), prior, completion.references, rng)
+            judge(scores, sample, answer, boxes)
+            told = {"status": answer.status, "predicted": answer.boxes_xyxy, "completion": completion.text}
+            predictions.append({**sample, **told})
     report = {
-        "samples": len(samples),
+        "samples": len(predictions),
         "model": engine.identity.revision,
         "status": dict(statuses),
-        "seconds": {"median": round(float(np.median(seconds)), 2), "p95": round(float(np.quantile(seconds, 0.95)), 2)},
         "scores": {name: interval(rows) for name, rows in sorted(scores.items())},
     }
     print(json.dumps(report, indent=1))

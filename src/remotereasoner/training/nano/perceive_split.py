@@ -14,11 +14,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from remotereasoner.policy.nano.listing import list_objects
-from remotereasoner.policy.nano.proposals import perceive
-from remotereasoner.policy.nano.tower import PerceptionTower
+from remotereasoner.policy.nano.proposals import ProposalSettings, perceive
+from remotereasoner.policy.nano.tower import load_tower
 from remotereasoner.training.nano.overhead import LabelledImage, read_split
 
 _SCENES = {
@@ -55,14 +54,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    tower = PerceptionTower(json.loads((args.tower / "tower.json").read_text())["width"])
-    tower.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in load_file(args.tower / "tower.safetensors").items()}
-    )
-    tower = tower.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    facts = json.loads((args.tower / "tower.json").read_text())
+    tower = load_tower(args.tower / "tower.safetensors", facts["width"])
+    settings = ProposalSettings(class_min_scores=tuple(facts["class_min_scores"]))
     rows = []
     for image in read_split(args.data, "train")[:: args.every]:
-        perception = perceive(tower, image.pixels)
+        perception = perceive(tower, image.pixels, settings)
         listing = list_objects(perception, (image.pixels.shape[0], image.pixels.shape[1]))
         rows.append(
             {

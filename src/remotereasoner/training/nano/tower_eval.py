@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import torch
 from PIL import Image
 
-from remotereasoner.policy.nano.proposals import ProposalSettings, area_map, perceive
-from remotereasoner.policy.nano.tower import PerceptionTower
+from remotereasoner.policy.nano.proposals import Proposal, ProposalSettings, area_map, perceive
+from remotereasoner.policy.nano.tower import PerceptionTower, load_tower
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
-from remotereasoner.training.nano.overhead import LabelledImage
+from remotereasoner.training.nano.metrics import iou_matrix
+from remotereasoner.training.nano.overhead import LabelledImage, read_split
 from remotereasoner.types import FloatArray
 
-__all__ = ["average_precision", "evaluate_tower"]
+__all__ = ["ThingTally", "average_precision", "evaluate_tower", "tally_things"]
 
 _RECALL_SETTINGS = ProposalSettings(min_score=0.03, max_proposals=300, max_areas_per_class=0)
-
-
-def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    lt = np.maximum(a[:, None, :2], b[None, :, :2])
-    rb = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    inter = np.prod(np.maximum(rb - lt, 0), axis=2)
-    area = [np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b)]
-    return np.asarray(inter / np.maximum(area[0][:, None] + area[1][None] - inter, 1e-9))
 
 
 def average_precision(scores: FloatArray, hits: np.ndarray, total: int) -> float:
@@ -37,52 +39,96 @@ def average_precision(scores: FloatArray, hits: np.ndarray, total: int) -> float
     return float(((recall[1:] - recall[:-1]) * envelope).sum())
 
 
+@dataclass
+class ThingTally:
+    """Scored detections of one class and how many instances there are."""
+
+    scores: list[float] = field(default_factory=list)
+    hits: list[bool] = field(default_factory=list)
+    total: int = 0
+
+    def best_threshold(self, low: float = 0.2, high: float = 0.55) -> float:
+        """The score above which F1 is highest, within bounds."""
+        candidates = np.arange(low, high + 1e-9, 0.01)
+        scores, hits = np.array(self.scores), np.array(self.hits, bool)
+        f1 = [2 * hits[scores >= t].sum() / max(1, (scores >= t).sum() + self.total) for t in candidates]
+        return round(float(candidates[int(np.argmax(f1))]), 2)
+
+
+def _tally(tallies: list[ThingTally], image: LabelledImage, proposals: Sequence[Proposal]) -> None:
+    for k, tally in enumerate(tallies):
+        if image.negative_weights[k] < 1:
+            continue
+        truth = image.boxes_xyxy[image.classes == k]
+        tally.total += len(truth)
+        mine = sorted((p for p in proposals if p.class_index == k), key=lambda p: -p.score)
+        if not mine:
+            continue
+        iou = iou_matrix(np.array([p.box_xyxy for p in mine]), truth)
+        for i, p in enumerate(mine):
+            best = int(iou[i].argmax()) if len(truth) else -1
+            hit = best >= 0 and bool(iou[i, best] >= 0.5)
+            if hit:
+                iou[:, best] = -1
+            tally.scores.append(p.score)
+            tally.hits.append(hit)
+
+
+def tally_things(tower: PerceptionTower, images: Sequence[LabelledImage]) -> list[ThingTally]:
+    """Per class of THINGS, over the images where it is exhaustively labelled or known to be absent."""
+    tallies = [ThingTally() for _ in THINGS]
+    for image in images:
+        _tally(tallies, image, perceive(tower, image.pixels, _RECALL_SETTINGS).proposals)
+    return tallies
+
+
 @torch.inference_mode()
-def evaluate_tower(tower: PerceptionTower, images: list[LabelledImage]) -> dict[str, object]:
-    """AP@0.5 per class over the images where the class is exhaustively labelled or absent."""
+def evaluate_tower(tower: PerceptionTower, images: Sequence[LabelledImage]) -> dict[str, object]:
+    """AP@0.5 per thing, IoU per area where a mask is known."""
     tower = tower.eval()
-    scores: list[list[float]] = [[] for _ in THINGS]
-    hits: list[list[bool]] = [[] for _ in THINGS]
-    totals = np.zeros(len(THINGS), int)
+    tallies = tally_things(tower, images)
     inter, union = np.zeros(len(AREAS)), np.zeros(len(AREAS))
     for image in images:
-        perception = perceive(tower, image.pixels, _RECALL_SETTINGS)
-        for k in range(len(THINGS)):
-            if image.negative_weights[k] < 1:
-                continue
-            truth = image.boxes_xyxy[image.classes == k]
-            totals[k] += len(truth)
-            mine = [p for p in perception.proposals if p.class_index == k]
-            if not mine:
-                continue
-            iou = _iou(np.array([p.box_xyxy for p in mine]), truth) if len(truth) else np.zeros((len(mine), 0))
-            taken: set[int] = set()
-            for i, p in enumerate(mine):
-                best = max(range(len(truth)), key=lambda j: -1.0 if j in taken else float(iou[i, j]), default=None)
-                hit = best is not None and best not in taken and iou[i, best] >= 0.5
-                if hit and best is not None:
-                    taken.add(best)
-                scores[k].append(p.score)
-                hits[k].append(bool(hit))
-        if image.area_values is not None:
-            probs = area_map(tower, image.pixels)
-            size = (image.area_values.shape[1], image.area_values.shape[0])
-            for k in np.flatnonzero(image.area_known).tolist():
-                mask = (
-                    np.asarray(Image.fromarray(probs[k].astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-                    > 0.5
-                )
-                known = image.area_values != 255
-                truth_mask = image.area_values == k + 1
-                inter[k] += (mask & truth_mask & known).sum()
-                union[k] += ((mask | truth_mask) & known).sum()
+        if image.area_values is None:
+            continue
+        probs = area_map(tower, image.pixels)
+        size = (image.area_values.shape[1], image.area_values.shape[0])
+        for k in np.flatnonzero(image.area_known).tolist():
+            scaled = Image.fromarray(probs[k].astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+            mask, known = np.asarray(scaled) > 0.5, image.area_values != 255
+            truth = image.area_values == k + 1
+            inter[k] += (mask & truth & known).sum()
+            union[k] += ((mask | truth) & known).sum()
     ap = {
-        THINGS[k]: round(average_precision(np.array(scores[k]), np.array(hits[k], bool), int(totals[k])), 3)
-        for k in range(len(THINGS))
-        if totals[k]
+        THINGS[k]: round(average_precision(np.array(t.scores), np.array(t.hits, bool), t.total), 3)
+        for k, t in enumerate(tallies)
+        if t.total
     }
     return {
         "map50": round(float(np.mean(list(ap.values()))), 4),
         "ap50": ap,
+        "instances": {THINGS[k]: t.total for k, t in enumerate(tallies) if t.total},
         "area_iou": {AREAS[k]: round(float(inter[k] / union[k]), 3) for k in range(len(AREAS)) if union[k]},
     }
+
+
+def main() -> None:
+    """Calibrate the thresholds on every so many train images, measure on val, and write both beside the weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tower", type=Path, required=True, help="folder with tower.safetensors and tower.json")
+    parser.add_argument("--every", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    facts = json.loads((args.tower / "tower.json").read_text())
+    tower = load_tower(args.tower / "tower.safetensors", facts["width"])
+    tallies = tally_things(tower, read_split(args.data, "train")[:: args.every])
+    facts["class_min_scores"] = [t.best_threshold() for t in tallies]
+    facts["val"] = evaluate_tower(tower, read_split(args.data, "val"))
+    (args.tower / "tower.json").write_text(json.dumps(facts, indent=1))
+    print(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The policy: what it is asked, how it answers, and the engines that run it."""
