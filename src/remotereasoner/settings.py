@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     device: str | None = Field(None, description="cpu, cuda, cuda:0, mps; unset: the engine decides")
     dtype: Literal["float32", "float16", "bfloat16"] | None = Field(None, description="of the policy's weights")
 
+    codec: str | None = Field(None, description="how the policy writes coordinates, where its name does not tell")
+    quantization: Literal["8bit", "4bit"] | None = Field(None, description="of a checkpoint run by transformers")
+    attention: str | None = Field(None, description="attention implementation of a checkpoint run by transformers")
+
     api_key: SecretStr | None = Field(None, description="sent to the server of `openai:…` only; not in any result")
     timeout_s: float | None = Field(None, gt=0, le=86_400, description="seconds for one request to a server")
     retries: int | None = Field(None, ge=0, le=20, description="further attempts after a server's transient failure")

@@ -115,8 +115,8 @@ def test_style_is_handed_on() -> None:
 @pytest.mark.parametrize(
     ("model", "processor", "message"),
     [
-        ({"model_type": "llava"}, None, "`coordinates`"),
-        ({}, None, "`coordinates`"),
+        ({"model_type": "llava"}, None, "`codec`"),
+        ({}, None, "`codec`"),
         ({"model_type": "qwen2_5_vl"}, {"do_resize": False}, "do_resize"),
         ({"model_type": "qwen2_5_vl"}, {"size": 448}, "shortest_edge"),
         ({"model_type": "qwen2_5_vl"}, {"size": {"longest_edge": 5}}, "shortest_edge"),

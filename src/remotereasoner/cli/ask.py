@@ -26,6 +26,7 @@ __all__ = ["EXIT_CODES", "ask"]
 
 EXIT_CODES: dict[Status, int] = {"answered": 0, "no_target": 4, "unparseable": 5, "truncated": 5, "refused": 5}
 _MAX_ROWS = 50
+_SETTINGS = ("model", "codec", "segmenter", "device", "temperature", "max_new_tokens", "seed")
 
 
 @click.command()
@@ -85,7 +86,7 @@ def _answer(images: list[str], question: str, task: Task, options: dict[str, Any
     settings = load_settings(
         options["config"],
         max_side_px=options["max_side"],
-        **{name: options[name] for name in ("model", "segmenter", "device", "temperature", "max_new_tokens", "seed")},
+        **{name: options[name] for name in _SETTINGS},
     )
     with working("Reading the scene", quiet=quiet):
         scene = open_scene(

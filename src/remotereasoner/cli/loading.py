@@ -22,8 +22,10 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         options: dict[str, Any] = {"timeout_s": settings.timeout_s, "retries": settings.retries, "api_key": key}
     else:
         options = {"device": settings.device, "dtype": settings.dtype}
+        options |= {"quantization": settings.quantization, "attention": settings.attention}
         if kind == "embedded":
             options["cache_dir"] = settings.cache_dir
+    options["codec"] = settings.codec
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -42,6 +42,7 @@ scene_options = _stack(
 
 settings_options = _stack(
     click.option("--model", metavar="NAME", help="The policy; `remotereasoner models` lists what there is."),
+    click.option("--codec", metavar="NAME", help="How the policy writes coordinates, where its name does not tell."),
     click.option("--segmenter", metavar="NAME", help="What turns boxes into masks."),
     click.option("--device", metavar="NAME", help="cpu, cuda, …; engines choose by themselves."),
     click.option("--temperature", type=float, help="0 is greedy."),

@@ -113,7 +113,7 @@ def codec_from_config(
         raise CheckpointError(f"the checkpoint's image settings cannot be used: {error}") from error
     raise CheckpointError(
         f"how a model of type {model_type!r} writes coordinates is not known: "
-        f"set `coordinates` to one of {', '.join(CODEC_NAMES)}"
+        f"set `codec` to one of {', '.join(CODEC_NAMES)}"
     )
 
 
@@ -127,7 +127,7 @@ def _qwen(
         factor = _whole(vision, "patch_size", patch) * _whole(vision, "spatial_merge_size", 2)
     else:
         if settings.get("do_resize", True) is not True:
-            raise CheckpointError("the processor does not resize (do_resize): set `coordinates` to pixels or 0-1000")
+            raise CheckpointError("the processor does not resize (do_resize): set `codec` to pixels or 0-1000")
         factor = _whole(settings, "patch_size", 14) * _whole(settings, "merge_size", 2)
         min_pixels, max_pixels = _pixel_limits(settings)
     if model_type == "qwen2_5_vl":
