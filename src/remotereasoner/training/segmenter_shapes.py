@@ -144,8 +144,8 @@ def _texture(textures: Sequence[UInt8Array], size: int, rng: np.random.Generator
     side = int(min(image.shape[:2]) * rng.uniform(0.25, 1.0))
     y, x = int(rng.integers(image.shape[0] - side + 1)), int(rng.integers(image.shape[1] - side + 1))
     piece = Image.fromarray(image[y : y + side, x : x + side]).resize((size, size), Image.Resampling.BILINEAR)
-    turned: UInt8Array = np.rot90(np.asarray(piece), int(rng.integers(4)))
-    return turned.astype(np.float64)
+    turned: Float64Array = np.rot90(np.asarray(piece), int(rng.integers(4))).astype(np.float64)
+    return turned
 
 
 def _tinted(texture: Float64Array, rng: np.random.Generator) -> Float64Array:
