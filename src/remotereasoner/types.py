@@ -24,9 +24,7 @@ __all__ = [
     "WindowPx",
 ]
 
-BoxXyxy = tuple[
-    float, float, float, float
-]  # (10.0, 20.0, 110.5, 80.0), pixels of the scene unless the name says otherwise
+BoxXyxy = tuple[float, float, float, float]  # (10.0, 20.0, 110.5, 80.0), scene pixels unless said otherwise
 PointXy = tuple[float, float]  # (60.2, 50.0)
 SizeHw = tuple[int, int]  # (height, width) = (480, 640)
 BoundsXyxy = tuple[float, float, float, float]  # (west, south, east, north) in the units of a CRS

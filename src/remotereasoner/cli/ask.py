@@ -81,8 +81,10 @@ def _split(arguments: tuple[str, ...], task: Task) -> tuple[list[str], str]:
 def _answer(images: list[str], question: str, task: Task, options: dict[str, Any], *, quiet: bool) -> Result:
     from remotereasoner.cli.loading import load_reasoner
     from remotereasoner.scene import open_scene
+    from remotereasoner.scene._gdal import harden_process
     from remotereasoner.settings import load_settings
 
+    harden_process()
     settings = load_settings(
         options["config"],
         max_side_px=options["max_side"],

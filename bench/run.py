@@ -1,0 +1,78 @@
+"""Run every benchmark and write ``docs/benchmarks.md``: ``make bench``.
+
+Each script prints Markdown rows for people and one JSON line for machines. Ratios are of things measured side by side
+in one run; absolute times are of the machine named on the page.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+BENCH = Path(__file__).parent
+PAGE = BENCH.parent / "docs" / "benchmarks.md"
+# script -> (title, header of its table where the script prints rows only, what is compared)
+SCRIPTS = {
+    "import_time.py": ("Import", "| what | measured | budget | |", "Best of several fresh processes."),
+    "read_render.py": (
+        "Reading and rendering",
+        None,
+        "`open_scene` of a 2048² window beside a bare rasterio read of it.",
+    ),
+    "mask_to_polygons.py": (
+        "Masks to polygons",
+        "| what | `rasterio.features.shapes` | ours | ratio |",
+        "300 cropped instance masks beside one pass of `shapes` over the full frame.",
+    ),
+    "granularities.py": (
+        "One answer, every granularity",
+        "| what | measured | target |",
+        "See the script's first lines.",
+    ),
+    "segmenters.py": ("Segmenters", None, "Time an object, batched, inside given boxes."),
+    "embedded_model.py": (
+        "The embedded model",
+        None,
+        "One question about one new image, end to end, in a fresh process.",
+    ),
+}
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Run them one after another; a script that fails ends the run and leaves the page as it was."""
+    wanted = sys.argv[1:] or list(SCRIPTS)
+    parts = [
+        "# Benchmarks\n\nWritten by `make bench`; do not edit. Machine: "
+        f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}.\n"
+        "Times on a shared machine move by tens of percent from run to run; the ratios are the point.\n"
+    ]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    for name in wanted:
+        title, header, what = SCRIPTS[name]
+        print(f"{name} …", flush=True)
+        done = subprocess.run(
+            [sys.executable, str(BENCH / name)], capture_output=True, text=True, env=environment, check=False
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
+        rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+        if header is not None:
+            rows = [header, "|" + "---|" * (header.count("|") - 1), *rows]
+        print("\n".join(rows), flush=True)
+        parts.append(f"## {title}\n\n{what} `python bench/{name}`\n\n" + "\n".join(rows) + "\n")
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
