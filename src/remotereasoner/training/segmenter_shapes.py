@@ -150,7 +150,8 @@ def _texture(textures: Sequence[UInt8Array], size: int, rng: np.random.Generator
 
 def _tinted(texture: Float64Array, rng: np.random.Generator) -> Float64Array:
     """The same structure around another colour."""
-    return (texture - texture.mean((0, 1))) * rng.uniform(0.2, 0.8) + rng.uniform(20, 235, 3)
+    tinted: Float64Array = (texture - texture.mean((0, 1))) * rng.uniform(0.2, 0.8) + rng.uniform(20, 235, 3)
+    return tinted
 
 
 def _water(size: int, rng: np.random.Generator) -> Float64Array:
