@@ -60,6 +60,7 @@ class NanoTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self.end_id = self._id("<|im_end|>")
+        self.answer_id = self._id("<answer>")
         self.first_object_id = self._id("<|obj_0|>")
         self.first_scene_id = self._id("<|scene_0|>")
 

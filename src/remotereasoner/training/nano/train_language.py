@@ -13,6 +13,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -31,6 +32,8 @@ from remotereasoner.training.nano.lora import TrainableTower
 from remotereasoner.training.nano.questions import Question, QuestionBank
 from remotereasoner.training.nano.scenes import drawn_listing, labelled_objects, perturbed_listing
 from remotereasoner.types import FloatArray
+
+ANSWER_WEIGHT = 3.0  # a few tokens decide whether the answer is right; the reasoning has many
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,23 @@ def _worded(text: str, rng: np.random.Generator) -> str:
     return text
 
 
+class Pack(NamedTuple):
+    """One forward pass of training."""
+
+    embeddings: Tensor
+    """(1, T, hidden)."""
+    mask: Tensor
+    """(1, 1, T, T), added to the attention scores."""
+    positions: Tensor
+    """(1, T): every question continues where the prefix ends."""
+    places: Tensor
+    """(P,): places whose next token is to be predicted."""
+    targets: Tensor
+    """(P,): those tokens."""
+    weights: Tensor
+    """(P,): of the loss."""
+
+
 def pack(
     tower: TrainableTower,
     tokenizer: NanoTokenizer,
@@ -101,8 +121,8 @@ def pack(
     scene: FloatArray | None,
     questions: list[Question],
     rng: np.random.Generator,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Embeddings (1, T, hidden), mask (1, 1, T, T), positions (1, T), indices of predicting places, their next ids."""
+) -> Pack:
+    """All questions behind one prefix; each sees the prefix and itself only."""
     codec = EmbeddedReferenceCodec()
     system, _ = prompt_texts("locate", "x", style=codec.style)
     prefix = tokenizer.prefix_ids(system, listing)
@@ -111,6 +131,7 @@ def pack(
     spans: list[tuple[int, int]] = []
     places: list[int] = []
     targets: list[int] = []
+    weights: list[float] = []
     at = len(prefix)
     matrix = tower.embedding_matrix()
     for question in questions:
@@ -124,6 +145,8 @@ def pack(
         spans.append((at, at + len(ids)))
         places += range(at + len(asked) - 1, at + len(ids) - 1)
         targets += written
+        opening = written.index(tokenizer.answer_id)
+        weights += [1.0] * opening + [ANSWER_WEIGHT] * (len(written) - opening)
         at += len(ids)
     allowed = torch.zeros(at, at, dtype=torch.bool)
     allowed[:, : len(prefix)] = True
@@ -131,7 +154,14 @@ def pack(
         allowed[a:b, a:b] = True
     allowed &= torch.ones(at, at, dtype=torch.bool).tril()
     mask = torch.zeros(1, 1, at, at).masked_fill(~allowed, torch.finfo(torch.float32).min)
-    return torch.cat(parts)[None], mask, torch.cat(positions)[None], torch.tensor(places), torch.tensor(targets)
+    return Pack(
+        torch.cat(parts)[None],
+        mask,
+        torch.cat(positions)[None],
+        torch.tensor(places),
+        torch.tensor(targets),
+        torch.tensor(weights),
+    )
 
 
 def _tower_scenes(path: Path | None) -> list[Seen]:
@@ -201,12 +231,16 @@ def main() -> None:
                     rng, int(rng.integers(len(THINGS), len(CLASSES))) if rng.random() < 0.2 else None
                 )
             questions = draw_questions(bank, listing, seen.setting, args.questions, rng)
-            embeddings, mask, positions, places, targets = pack(tower, tokenizer, listing, seen.scene, questions, rng)
+            packed = pack(tower, tokenizer, listing, seen.scene, questions, rng)
             hidden = tower.llama.model(
-                inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=False
+                inputs_embeds=packed.embeddings,
+                attention_mask=packed.mask,
+                position_ids=packed.positions,
+                use_cache=False,
             )[0]
-            logits = hidden[0, places] @ tower.embedding_matrix().T
-            loss = F.cross_entropy(logits, targets)
+            logits = hidden[0, packed.places] @ tower.embedding_matrix().T
+            each = F.cross_entropy(logits, packed.targets, reduction="none")
+            loss = (each * packed.weights).sum() / packed.weights.sum()
             (loss / args.packs).backward()
             recent.append(loss.item())
             asked += len(questions)
