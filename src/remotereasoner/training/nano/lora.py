@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
+from transformers import LlamaConfig
 
 from remotereasoner.policy.nano.language import LORA_TARGETS, LanguageTower
 from remotereasoner.policy.nano.listing import RELATIONS
@@ -31,16 +32,24 @@ _RELATION_WORDS = {
 class TrainableTower(LanguageTower):
     """Frozen base, trainable adapter, object rows and object embedder."""
 
-    def __init__(self, base: dict[str, Tensor], tokenizer: NanoTokenizer, rank: int, alpha: int, seed: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        base: dict[str, Tensor],
+        tokenizer: NanoTokenizer,
+        rank: int,
+        alpha: int,
+        seed: int,
+        config: LlamaConfig | None = None,
+    ) -> None:
+        super().__init__(config)
         self.load_base(base)
         self.scale = alpha / rank
         generator = torch.Generator().manual_seed(seed)
         weight = self.llama.model.embed_tokens.weight.detach()
         for p in self.llama.parameters():
             p.requires_grad_(False)
-        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(LORA_TARGETS), lora_dropout=0.0)
-        inject_adapter_in_model(config, self.llama)
+        adapter = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(LORA_TARGETS), lora_dropout=0.0)
+        inject_adapter_in_model(adapter, self.llama)
         spread = weight[:BASE_TOKENS].std()
         self.added_rows = nn.Parameter(torch.randn(ADDED_TOKENS, weight.shape[1], generator=generator) * spread)
 
