@@ -19,9 +19,7 @@ def test_feature_maps_lie_at_strides_8_16_32(backbone: EfficientNetLite0, size_h
     with torch.inference_mode():
         maps = backbone(torch.rand(2, 3, height, width) * 255)
     shapes = [tuple(m.shape) for m in maps]
-    assert shapes == [
-        (2, c, height // s, width // s) for c, s in zip(FEATURE_CHANNELS, (8, 16, 32), strict=True)
-    ]
+    assert shapes == [(2, c, height // s, width // s) for c, s in zip(FEATURE_CHANNELS, (8, 16, 32), strict=True)]
 
 
 def test_pixels_are_centred_before_the_stem(backbone: EfficientNetLite0) -> None:
@@ -48,9 +46,7 @@ def test_padding_is_tensorflows_same(kernel: int, stride: int, size_hw: tuple[in
         got = conv(x)
     rows, cols = (-(-n // stride) for n in size_hw)
     assert got.shape == (1, 4, rows, cols)
-    before = [
-        max((out - 1) * stride + kernel - n, 0) // 2 for out, n in zip((rows, cols), size_hw, strict=True)
-    ]
+    before = [max((out - 1) * stride + kernel - n, 0) // 2 for out, n in zip((rows, cols), size_hw, strict=True)]
     roomy = F.pad(x, (8, 8, 8, 8))
     for r in range(rows):
         for c in range(cols):

@@ -52,17 +52,24 @@ def _water_texture(rng: np.random.Generator, side: int) -> FloatArray:
         (20, 45, 40),
         (5, 10, 15),
         (60, 110, 130),
+        (90, 120, 125),
+        (110, 130, 150),
+        (140, 150, 150),
     )
     base = np.array(bases[rng.integers(len(bases))], float) * rng.uniform(0.6, 1.4)
     large = _fractal(rng, side)[..., None] * rng.uniform(0, 14) * rng.uniform(0.5, 1.2, 3)
     ripples = rng.standard_normal((side, side, 1)) * rng.uniform(0, 5)
-    return np.clip(base + large + ripples, 0, 255)
+    water = base + large + ripples
+    if rng.random() < 0.3:  # whitecaps and glint
+        water[rng.random((side, side)) < rng.uniform(0.0005, 0.01)] += rng.uniform(30, 90)
+    return np.clip(water, 0, 255)
 
 
 class CropSampler:
     """Draws crops of ``side`` pixels; rare classes are drawn more often (repeat factors, Gupta et al. 2019)."""
 
-    def __init__(self, images: list[LabelledImage], side: int, seed: int) -> None:
+    def __init__(self, images: list[LabelledImage], side: int, seed: int, coast_share: float = 0.08) -> None:
+        self.coast_share = coast_share
         self.images = images
         self.side = side
         self.rng = np.random.default_rng(seed)
@@ -83,7 +90,7 @@ class CropSampler:
 
     def draw(self) -> Crop:
         """One random crop."""
-        if self.rng.random() < 0.08 and self.textures:
+        if self.rng.random() < self.coast_share and self.textures:
             return self._coast()
         image = self.images[self.rng.choice(len(self.images), p=self.probabilities)]
         return self._augment(image)
@@ -91,7 +98,7 @@ class CropSampler:
     def _coast(self) -> Crop:
         """Real land behind a drawn coast line: water is known everywhere, nothing else is."""
         rng, side = self.rng, self.side
-        texture = self.textures[rng.integers(len(self.textures))].pixels
+        texture = self._fields() if rng.random() < 0.35 else self.textures[rng.integers(len(self.textures))].pixels
         if rng.random() < 0.5:  # as from orbit: fine grain
             small = np.asarray(Image.fromarray(texture).resize((96, 96), Image.Resampling.BOX))
             texture = np.tile(small, (side // 96 + 1, side // 96 + 1, 1))[:side, :side]
@@ -102,17 +109,33 @@ class CropSampler:
         if rng.random() < 0.4:  # a beach
             strip = (field >= field[water].max()) & (field < np.quantile(field, min(0.95, water.mean() + 0.06)))
             pixels[strip] = np.array((215, 200, 165)) * rng.uniform(0.7, 1.1)
+        if rng.random() < 0.5:  # stretched as satellite scenes are
+            low, high = np.percentile(pixels, (2, 98), axis=(0, 1))
+            pixels = np.clip((pixels - low) / np.maximum(high - low, 1) * 255, 0, 255)
         soft = Image.fromarray(pixels.astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
         cells = side // 8
         targets = np.zeros((len(AREAS), cells, cells))
         targets[_WATER] = water.reshape(cells, 8, cells, 8).mean((1, 3))
-        weights = np.zeros_like(targets)
+        weights = np.repeat(targets[_WATER][None], len(AREAS), axis=0)  # water is nothing else
         weights[_WATER] = 1.0
         empty = np.zeros((0, 4))
         return Crop(
             self._colour(np.asarray(soft)), empty, np.zeros(0, np.int64), np.full(len(THINGS), 0.1), targets, weights,
             np.full(len(AREAS), -1),
         )  # fmt: skip
+
+    def _fields(self) -> UInt8Array:
+        """Farmland from orbit: a patchwork of plain colours taken from real images, (256, 256, 3)."""
+        rng, size = self.rng, 256
+        seeds = rng.uniform(0, size, (int(rng.integers(15, 90)), 2))
+        rows, cols = np.mgrid[:size, :size]
+        owner = np.argmin((rows[..., None] - seeds[:, 0]) ** 2 + (cols[..., None] - seeds[:, 1]) ** 2, axis=2)
+        colours = np.array(
+            [self.textures[k].pixels.mean((0, 1)) for k in rng.integers(len(self.textures), size=len(seeds))]
+        )
+        colours = colours * rng.uniform(0.5, 1.5, (len(seeds), 3))
+        fields: UInt8Array = np.clip(colours[owner] + rng.standard_normal((size, size, 1)) * 4, 0, 255).astype(np.uint8)
+        return fields
 
     def _colour(self, pixels: UInt8Array) -> UInt8Array:
         rng = self.rng

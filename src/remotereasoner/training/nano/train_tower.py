@@ -41,6 +41,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--frozen", type=int, default=6, help="backbone blocks that stay as they are")
+    parser.add_argument("--areas-only", action="store_true", help="train the area head, leave the rest as it is")
+    parser.add_argument("--coasts", type=float, default=0.08, help="share of crops with a drawn coast line")
     parser.add_argument("--resume", type=Path, help="a tower.safetensors to continue from")
     parser.add_argument("--eval-minutes", type=float, default=12)
     return parser.parse_args()
@@ -77,18 +79,20 @@ def main() -> None:
         state = load_file(args.resume)
         tower.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     frozen = {p for part in tower.backbone.frozen_parts(args.frozen) for p in part.parameters()}
+    if args.areas_only:
+        frozen |= {p for n, p in tower.named_parameters() if not n.startswith("area_head.")}
     for p in frozen:
         p.requires_grad_(False)
     tower = tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema = copy.deepcopy(tower)
     backbone = [p for p in tower.backbone.parameters() if p not in frozen]
-    rest = [p for n, p in tower.named_parameters() if not n.startswith("backbone.")]
+    rest = [p for n, p in tower.named_parameters() if not n.startswith("backbone.") and p not in frozen]
     optimizer = torch.optim.AdamW(
         [{"params": backbone, "scale": 0.25}, {"params": rest, "scale": 1.0}], lr=args.lr, weight_decay=0.02
     )
     images = read_split(args.data, "train")
     val = read_split(args.data, "val")
-    ready = _prefetch(CropSampler(images, args.side, args.seed), 4 * args.batch)
+    ready = _prefetch(CropSampler(images, args.side, args.seed, args.coasts), 4 * args.batch)
     start, last_eval, step, seen = time.time(), time.time(), 0, 0
     sums = torch.zeros(3)
     tower.eval()  # batch-norm statistics stay those of ImageNet: batches are small
@@ -116,7 +120,7 @@ def main() -> None:
             torch.stack([torch.from_numpy(c.area_weights.copy()).float() for c in crops]),
             torch.stack([torch.from_numpy(c.area_presence) for c in crops]),
         )
-        loss = class_loss + 1.5 * box_loss + areas
+        loss = areas if args.areas_only else class_loss + 1.5 * box_loss + areas
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([p for p in tower.parameters() if p.requires_grad], 5.0)
