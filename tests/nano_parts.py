@@ -1,4 +1,4 @@
-"""Small stand-ins of the embedded model's parts, with random weights: they say nothing sensible, but run the real code."""
+"""Small stand-ins of the embedded model's parts: random weights that say nothing sensible, run by the real code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remotereasoner.policy.nano.tower import STRIDES, TowerOutput
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
 
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-TEXT = "<think>I look for ships. There are 3.</think>\n<answer>[]</answer> Question: where is the harbor? Seen: nothing known."
+TEXT = "I look for ships. There are 3. Question: where is the harbor? Seen: nothing known."
 SURE, NEVER = 12.0, -12.0
 
 Thing = tuple[str, float, tuple[float, float, float, float]]
