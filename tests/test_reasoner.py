@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from conftest import MakeScene
 from remotereasoner import InstanceMask, Reasoner, Sampling, Scene
 from remotereasoner.errors import EngineError, UsageError
 from remotereasoner.policy.base import Completion, Prompt
@@ -12,6 +11,7 @@ from remotereasoner.policy.codec_choice import codec_by_name
 from remotereasoner.policy.engines.scripted import ScriptedEngine
 from remotereasoner.transform.box import BoxSegmenter
 from remotereasoner.types import BoxXyxy, PointXy
+from result_fixtures import MakeScene
 
 TWO = "<think>Two round tanks.</think><answer>[[10,20,40,50],[60,20,90,50]]</answer>"
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import shapely
 
-from conftest import MakeResult, MakeScene, disc
 from remotereasoner import Result
 from remotereasoner.errors import ExportError, ResultFormatError
 from remotereasoner.types import SizeHw
+from result_fixtures import MakeResult, MakeScene, disc
 
 SIZE: SizeHw = (120, 160)
 

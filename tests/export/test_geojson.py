@@ -18,10 +18,10 @@ from geojson_pydantic import FeatureCollection
 from pyproj import CRS
 from shapely.geometry import shape
 
-from conftest import MakeResult, MakeScene, disc
 from remotereasoner import Result
 from remotereasoner.errors import CoordinateError
 from remotereasoner.export.geojson import result_to_geojson
+from result_fixtures import MakeResult, MakeScene, disc
 
 SIZE = (120, 160)
 GEOGRAPHIC = CRS.from_epsg(4326)

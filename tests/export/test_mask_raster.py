@@ -11,11 +11,11 @@ from pyproj import CRS
 from rasterio.io import MemoryFile
 from rio_cogeo import cog_validate
 
-from conftest import MakeResult, MakeScene, disc
 from remotereasoner.errors import UsageError
 from remotereasoner.export import mask_raster
 from remotereasoner.export.mask_raster import instance_ids, mask_tiff
 from remotereasoner.transform.base import InstanceMask
+from result_fixtures import MakeResult, MakeScene, disc
 
 SIZE = (120, 160)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from conftest import MakeResult, MakeScene, disc
 from remotereasoner import Result
 from remotereasoner.export.caption import CaptionLine, caption_strip, load_font, wrap_text
 from remotereasoner.export.overlay import MAX_SIDE_PX, MIN_SIDE_PX, colour_of, draw_findings, place_labels
 from remotereasoner.export.pictures import status_line
+from result_fixtures import MakeResult, MakeScene, disc
 
 
 def opened(png: bytes) -> Image.Image:
