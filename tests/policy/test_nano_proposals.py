@@ -168,6 +168,7 @@ def test_an_area_has_its_box_size_and_a_point_well_inside() -> None:
     assert water.size_px2 == 96 * 80
     assert water.score > 0.95
     assert set(water.class_probs) == {0.0}
+    assert {type(v) for v in (*water.box_xyxy, *water.point_xy, water.score, water.size_px2)} == {float}
     assert 48 + 24 < water.point_xy[0] < 144 - 24
     assert 32 + 24 < water.point_xy[1] < 112 - 24
 

@@ -165,7 +165,7 @@ def _areas(probs: FloatArray, view_hw: SizeHw, settings: ProposalSettings) -> li
             raster_features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
         ):
             ring = np.array(geometry["coordinates"][0])
-            (x1, y1), (x2, y2) = ring.min(0), ring.max(0)
+            x1, y1, x2, y2 = (float(v) for v in (*ring.min(0), *ring.max(0)))
             regions.append((index, value, x1, y1, x2, y2, geometry))
         sized = []
         for _, _, x1, y1, x2, y2, geometry in regions:

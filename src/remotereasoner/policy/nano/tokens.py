@@ -75,7 +75,11 @@ class NanoTokenizer:
         """Read ``tokenizer.json``. Raises :class:`CheckpointError` where it cannot be read."""
         if not path.is_file():
             raise CheckpointError(f"the embedded model's tokenizer is missing: {path.name}")
-        return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
+        try:
+            tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        except Exception as error:  # the library raises nothing narrower
+            raise CheckpointError(f"the embedded model's tokenizer is damaged: {path.name}") from error
+        return cls(tokenizer)
 
     def encode(self, text: str) -> list[int]:
         """Ids of trusted text: special tokens spelled in it are recognised."""
