@@ -57,9 +57,9 @@ class NanoModel:
         """Read the package's weights and the pulled base. Raises ModelNotFoundError, CheckpointError."""
         folder = weights_dir or default_weights_dir()
         base = require_base(cache_dir)
-        facts = json.loads(_checked(folder / "adapter.json").read_text(encoding="utf-8"))
         digests = [sha256_of(_checked(folder / name)) for name in ("tower.safetensors", "adapter.safetensors")]
         try:
+            facts = json.loads(_checked(folder / "adapter.json").read_text(encoding="utf-8"))
             seen = json.loads(_checked(folder / "tower.json").read_text(encoding="utf-8"))
             tower = load_tower(folder / "tower.safetensors", seen["width"])
             settings = ProposalSettings(class_min_scores=tuple(seen["class_min_scores"]))
@@ -70,7 +70,7 @@ class NanoModel:
             language.llama.model.rotary_emb.__init__(language.llama.config)
             language.load_base(load_file(base))
             language.load_adapter(load_file(folder / "adapter.safetensors"), float(facts["scale"]))
-        except (SafetensorError, RuntimeError, KeyError) as error:
+        except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
             raise CheckpointError(f"the embedded model's weights in {folder} do not fit this version") from error
         digest = hashlib.sha256("".join(digests).encode()).hexdigest()
         return cls(tower, settings, language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest)
