@@ -137,11 +137,12 @@ class LanguageTower(nn.Module):
         return weight
 
     def embed_prompt(self, ids: list[int], listing: Listing, scene: FloatArray | None) -> Tensor:
-        """(T, hidden) input embeddings of a prompt in which each listed object occurs once, in order."""
+        """(T, hidden) input embeddings of a prompt: the last occurrence of each listed object gets its features."""
         index = torch.tensor(ids)
         embedded = self.embedding_matrix()[index]
         if listing.objects:
-            places = torch.nonzero((index >= BASE_TOKENS) & (index < BASE_TOKENS + MAX_OBJECTS))[:, 0]
+            at = {token: place for place, token in enumerate(ids)}  # the last occurrence is the object itself
+            places = torch.tensor([at[BASE_TOKENS + k] for k in range(len(listing.objects))])
             embedded = embedded.index_add(0, places, self.embedder.objects(listing))
         if scene is not None:
             first = BASE_TOKENS + MAX_OBJECTS

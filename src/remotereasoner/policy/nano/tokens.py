@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from remotereasoner.errors import CheckpointError
+from remotereasoner.policy.codec_embedded import write_references
 from remotereasoner.policy.nano.listing import Listing
 
 __all__ = ["ADDED_TOKENS", "BASE_TOKENS", "MAX_OBJECTS", "NanoTokenizer", "trim_tokenizer"]
@@ -94,12 +95,17 @@ class NanoTokenizer:
         return list(range(self.first_object_id + first, self.first_object_id + last + 1))
 
     def visual_ids(self, listing: Listing) -> list[int]:
-        """The listing as ids: two scene places, then ``Seen: 3 ships: <objects>; 1 harbor: <object>.``"""
+        """The listing as ids: two scene places, then ``Seen: 3 ships <|obj_0|>-<|obj_2|>: <objects>; …``.
+
+        The references before the colon are plain text to be copied; those after it are the objects themselves, which
+        :meth:`LanguageTower.embed_prompt` gives their features: the last occurrence of each reference.
+        """
         ids = [self.first_scene_id, self.first_scene_id + 1, *self.encode("\nSeen:")]
         if not listing.groups:
             return [*ids, *self.encode(" nothing known.")]
         for n, group in enumerate(listing.groups):
-            ids += self.encode(f"{';' if n else ''} {group.words}:")
+            named = write_references(group.numbers)
+            ids += self.encode(f"{';' if n else ''} {group.words} {named}:")
             ids += self.object_ids(group.first, group.last)
         return [*ids, *self.encode(".")]
 

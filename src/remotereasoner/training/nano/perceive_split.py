@@ -63,7 +63,9 @@ def main() -> None:
         listing = list_objects(perception, (image.pixels.shape[0], image.pixels.shape[1]))
         rows.append(
             {
-                "objects": [[o.class_index, *(float(v) for v in o.box_01), o.size_01, o.score] for o in listing.objects],
+                "objects": [
+                    [o.class_index, *(float(v) for v in o.box_01), o.size_01, o.score] for o in listing.objects
+                ],
                 "scene": np.concatenate([perception.scene_feature, perception.area_shares]).tolist(),
                 "setting": setting_of(image),
             }

@@ -174,6 +174,25 @@ class QuestionBank:
         )
         return Question("locate", str(rng.choice(item["q_direct"])), think, "[]", "absent_thing")
 
+    def look_up(self, listing: Listing, rng: np.random.Generator) -> Question:
+        """A bare look-up in the listing, without reasoning: dense practice in copying references. Training only."""
+        groups = listing.groups
+        if not groups or rng.random() < 0.2:
+            index = int(rng.integers(len(CLASSES)))
+            group = listing.group_of(index)
+            answer = write_references(group.numbers) if group else "[]"
+            return Question("locate", f"{PLURALS[CLASSES[index]]}?", "", answer, "look_up")
+        group = groups[int(rng.integers(len(groups)))]
+        name = CLASSES[group.class_index]
+        if group.count > 1 and rng.random() < 0.6:
+            kind = str(rng.choice(RELATIONS))
+            column = listing.relations[group.first : group.last + 1, RELATIONS.index(kind)]
+            if column.any():
+                target = group.first + int(np.argmax(column))
+                text = f"{kind.replace('_', ' ')} {SINGULARS[name]}?"
+                return Question("locate", text, "", write_references([target]), "look_up")
+        return Question("locate", f"{PLURALS[name]}?", "", write_references(group.numbers), "look_up")
+
     def ask_vqa(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
         """Count or presence, in words."""
         name = CLASSES[class_index]

@@ -114,6 +114,19 @@ class Pack(NamedTuple):
     """(P,): of the loss."""
 
 
+def _question_ids(
+    tokenizer: NanoTokenizer, codec: EmbeddedReferenceCodec, question: Question, rng: np.random.Generator
+) -> tuple[list[int], list[int]]:
+    """What is asked and what is to be written, as ids."""
+    if question.kind == "look_up":
+        answer = f"<answer>{question.answer}</answer>"
+        return tokenizer.question_ids(question.text), [*tokenizer.encode(answer), tokenizer.end_id]
+    instruction = codec.instruction((1, 1)) if question.task == "locate" else ""
+    _, user = prompt_texts(question.task, _worded(question.text, rng), style=codec.style, instruction=instruction)
+    completion = compose_completion(question.reasoning, question.answer)
+    return tokenizer.question_ids(user), [*tokenizer.encode(completion), tokenizer.end_id]
+
+
 def pack(
     tower: TrainableTower,
     tokenizer: NanoTokenizer,
@@ -135,10 +148,7 @@ def pack(
     at = len(prefix)
     matrix = tower.embedding_matrix()
     for question in questions:
-        instruction = codec.instruction((1, 1)) if question.task == "locate" else ""
-        _, user = prompt_texts(question.task, _worded(question.text, rng), style=codec.style, instruction=instruction)
-        asked = tokenizer.question_ids(user)
-        written = [*tokenizer.encode(compose_completion(question.reasoning, question.answer)), tokenizer.end_id]
+        asked, written = _question_ids(tokenizer, codec, question, rng)
         ids = asked + written
         parts.append(matrix[torch.tensor(ids)])
         positions.append(torch.arange(len(prefix), len(prefix) + len(ids)))
@@ -188,6 +198,7 @@ def main() -> None:
     parser.add_argument("--final", type=float, default=0.05, help="learning rate at the end, as a share of --lr")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--questions", type=int, default=8, help="questions packed behind one listing")
+    parser.add_argument("--look-ups", type=int, default=0, help="bare look-ups packed behind them")
     parser.add_argument("--packs", type=int, default=2, help="listings a step")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -206,6 +217,7 @@ def main() -> None:
     optimizer = torch.optim.AdamW(tower.parameter_groups(args.lr), lr=args.lr, weight_decay=0.0, betas=(0.9, 0.99))
     start, step, asked = time.time(), 0, 0
     recent: list[float] = []
+    right: list[float] = []
     tower.train()
     while (spent := (time.time() - start) / 60) < args.minutes:
         progress = spent / args.minutes
@@ -231,6 +243,7 @@ def main() -> None:
                     rng, int(rng.integers(len(THINGS), len(CLASSES))) if rng.random() < 0.2 else None
                 )
             questions = draw_questions(bank, listing, seen.setting, args.questions, rng)
+            questions += [bank.look_up(listing, rng) for _ in range(args.look_ups)]
             packed = pack(tower, tokenizer, listing, seen.scene, questions, rng)
             hidden = tower.llama.model(
                 inputs_embeds=packed.embeddings,
@@ -243,13 +256,17 @@ def main() -> None:
             loss = (each * packed.weights).sum() / packed.weights.sum()
             (loss / args.packs).backward()
             recent.append(loss.item())
+            answers = packed.weights > 1
+            right.append((logits.argmax(1) == packed.targets)[answers].float().mean().item())
             asked += len(questions)
         torch.nn.utils.clip_grad_norm_([p for p in tower.parameters() if p.requires_grad], 1.0)
         optimizer.step()
         step += 1
         if step % 20 == 0:
-            print(f"{spent:6.1f} min step {step} questions {asked} loss {np.mean(recent):.4f}", flush=True)
+            said = f"loss {np.mean(recent):.4f} answer tokens right {np.mean(right):.3f}"
+            print(f"{spent:6.1f} min step {step} questions {asked} {said}", flush=True)
             recent.clear()
+            right.clear()
         if step % 100 == 0:
             _save(tower, args, spent, asked, step)
     _save(tower, args, args.minutes, asked, step)
