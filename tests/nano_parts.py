@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -108,7 +109,8 @@ class ChosenTower(nn.Module):
                 for col in range(int(x1 // 8), int(x2 // 8) + 1)
                 if row < grids[0][0] and col < grids[0][1] and logits[0][0, :, row, col].max() == NEVER
             ]
-            row, col = free[len(free) // 2]
+            middle = (y1 + y2) / 16 - 0.5, (x1 + x2) / 16 - 0.5
+            row, col = min(free, key=lambda cell: math.dist(cell, middle))
             cx, cy = (col + 0.5) * 8, (row + 0.5) * 8
             logits[0][0, THINGS.index(name), row, col] = logit(score)
             ltrb[0][0, :, row, col] = torch.tensor([cx - x1, cy - y1, x2 - cx, y2 - cy])
