@@ -86,5 +86,6 @@ def load_tower(path: Path, width: int) -> PerceptionTower:
     """A tower from its fp16 safetensors, in fp32 and ready to run. Raises what torch and safetensors raise."""
     tower = PerceptionTower(width)
     tower.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
-    tower = tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return tower.eval()
+    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tower.eval()
+    return tower
