@@ -207,7 +207,7 @@ def test_a_fresh_embedder_adds_nothing() -> None:
 
 
 @pytest.mark.parametrize("with_scene", [True, False])
-def test_features_are_added_at_the_objects_and_scene_places_only(with_scene: bool) -> None:
+def test_features_are_added_where_each_object_stands_last_and_at_the_scene(with_scene: bool) -> None:
     made, shown, tokenizer = tower(), listing(), small_tokenizer()
     ids = tokenizer.prefix_ids("Be brief.", shown) + tokenizer.question_ids("Where?")
     scene = np.random.default_rng(0).random(SCENE_SIZE) if with_scene else None
@@ -216,7 +216,8 @@ def test_features_are_added_at_the_objects_and_scene_places_only(with_scene: boo
         plain = made.embedding_matrix()[torch.tensor(ids)]
         expected = plain.clone()
         for n, feature in enumerate(made.embedder.objects(shown)):
-            expected[ids.index(BASE_TOKENS + n)] += feature
+            last = max(place for place, token in enumerate(ids) if token == BASE_TOKENS + n)
+            expected[last] += feature
         if scene is not None:
             for n, feature in enumerate(made.embedder.scenes(scene)):
                 expected[ids.index(BASE_TOKENS + MAX_OBJECTS + n)] += feature

@@ -120,8 +120,10 @@ def test_the_listing_in_words_and_objects() -> None:
     tokenizer = small_tokenizer()
     ids = tokenizer.visual_ids(listing_of(ship=3, harbor=1))
     assert ids[:2] == [tokenizer.first_scene_id, tokenizer.first_scene_id + 1]
-    assert tokenizer.decode(ids[2:]) == "\nSeen: 3 ships:<|obj_0|><|obj_1|><|obj_2|>; 1 harbor:<|obj_3|>."
-    assert [i - BASE_TOKENS for i in ids[2:] if i >= BASE_TOKENS] == [0, 1, 2, 3]
+    assert tokenizer.decode(ids[2:]) == (
+        "\nSeen: 3 ships <|obj_0|>-<|obj_2|>:<|obj_0|><|obj_1|><|obj_2|>; 1 harbor <|obj_3|>:<|obj_3|>."
+    )
+    assert [i - BASE_TOKENS for i in ids[2:] if i >= BASE_TOKENS] == [0, 2, 0, 1, 2, 3, 3]
 
 
 def test_an_empty_listing_says_so() -> None:
@@ -135,7 +137,7 @@ def test_the_prompt_is_one_turn_of_system_and_user() -> None:
     assert ids.count(1) == 3
     assert ids.count(2) == 2
     assert tokenizer.decode(ids) == (
-        "system\nBe brief.\nuser\n<|scene_0|><|scene_1|>\nSeen: 1 ship:<|obj_0|>.\nWhere?\nassistant\n"
+        "system\nBe brief.\nuser\n<|scene_0|><|scene_1|>\nSeen: 1 ship <|obj_0|>:<|obj_0|>.\nWhere?\nassistant\n"
     )
 
 
