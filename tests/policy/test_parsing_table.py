@@ -495,3 +495,17 @@ def test_references_twice_count_once_and_scores_may_be_missing() -> None:
 def test_the_table_is_large() -> None:
     rows = (CLEAN, REPAIRED, UNPARSEABLE, NOTHING, REFUSALS, SECTIONS)
     assert sum(len(table) for table in rows) >= 200
+
+
+def test_references_carry_what_the_tower_saw_and_how_sure_it_was() -> None:
+    completion = Completion(
+        "<think>Both float.</think>\n<answer><|obj_0|>-<|obj_1|></answer>",
+        "stop",
+        (400, 600),
+        references=(A, B),
+        reference_scores=(0.9, 0.4),
+        reference_labels=("ship", "harbor"),
+    )
+    answer = parse_completion(completion, task="locate", codec=EmbeddedReferenceCodec(), image_hw=(400, 600))
+    assert answer.labels == ("ship", "harbor")
+    assert answer.scores == (0.9, 0.4)

@@ -182,6 +182,7 @@ def _completion(raw: dict[str, Any]) -> Completion:
             "grid_hw": (int(raw["grid_hw"][0]), int(raw["grid_hw"][1])),
             "references": tuple(_box(box) for box in raw["references"]),
             "reference_scores": tuple(_float(score) for score in raw["reference_scores"]),
+            "reference_labels": tuple(str(label) for label in raw["reference_labels"]),
         }
     )
 

@@ -51,6 +51,8 @@ class Completion:
     """Boxes in pixels of ``grid_hw`` that ``<|obj_k|>`` in ``text`` stands for (embedded model only)."""
     reference_scores: tuple[float, ...] = ()
     """One score in [0, 1] for each of ``references``."""
+    reference_labels: tuple[str, ...] = ()
+    """What each of ``references`` was seen as."""
     seconds: float | None = None
 
 

@@ -28,6 +28,7 @@ try:
     from remotereasoner.policy.nano.proposals import Perception, ProposalSettings, perceive
     from remotereasoner.policy.nano.tokens import NanoTokenizer
     from remotereasoner.policy.nano.tower import PerceptionTower, load_tower
+    from remotereasoner.policy.nano.vocabulary import CLASSES, SINGULARS
 except ImportError as error:
     raise MissingExtraError("embedded", "the embedded model") from error
 
@@ -182,5 +183,6 @@ class EmbeddedEngine:
             completion_tokens=len(ids),
             references=tuple(p.box_xyxy for p in chosen),
             reference_scores=tuple(p.score for p in chosen),
+            reference_labels=tuple(SINGULARS[CLASSES[p.class_index]] for p in chosen),
             seconds=seconds,
         )

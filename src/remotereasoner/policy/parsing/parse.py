@@ -134,7 +134,7 @@ def read_boxes(
     Raises :class:`UnreadableError` where a dialect applies and the text breaks it.
     """
     if codec.style == "references":
-        found = read_references(content, completion.references, completion.reference_scores)
+        found = read_references(content, completion)
         if found is not None:
             return found
     for dialect in (read_geochat(content), read_tagged(content, max_depth=limits.max_depth)):

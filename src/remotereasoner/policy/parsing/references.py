@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
+from remotereasoner.policy.base import Completion
 from remotereasoner.policy.parsing.limits import RawBox, Reading, UnreadableError
-from remotereasoner.types import BoxXyxy
 
 __all__ = ["read_references"]
 
@@ -15,7 +14,7 @@ _DIGIT = re.compile(r"[0-9]")
 _SEPARATORS = re.compile(r"[\s,;]*+")
 
 
-def read_references(text: str, references: Sequence[BoxXyxy], scores: Sequence[float]) -> Reading | None:
+def read_references(text: str, completion: Completion) -> Reading | None:
     """The boxes that the references stand for, in the order written; a range counts both of its ends. None: not this.
 
     Raises :class:`UnreadableError` for a reference to an object that the model was not shown, a descending range, a
@@ -23,6 +22,8 @@ def read_references(text: str, references: Sequence[BoxXyxy], scores: Sequence[f
     """
     if "<|obj_" not in text:
         return None
+    references = completion.references
+    scores, labels = completion.reference_scores, completion.reference_labels
     boxes: list[RawBox] = []
     rest: list[str] = []
     last = 0
@@ -36,7 +37,11 @@ def read_references(text: str, references: Sequence[BoxXyxy], scores: Sequence[f
         if final >= len(references):
             raise UnreadableError(f"object {final} is referred to, but the model was shown {len(references)}")
         boxes.extend(
-            RawBox(references[index], score=scores[index] if index < len(scores) else None)
+            RawBox(
+                references[index],
+                label=labels[index] if index < len(labels) else "",
+                score=scores[index] if index < len(scores) else None,
+            )
             for index in range(first, final + 1)
         )
     rest.append(text[last:])
