@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import struct
 import subprocess
@@ -18,6 +17,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from peak_memory import peak_rss_mib
 
 CANARY = bytes((k * 37 + 11) % 251 for k in range(64 * 64))
 HONEST = 77  # every pixel of an honest raster
@@ -453,7 +454,7 @@ def run(case: Case) -> dict[str, object]:
     leaked = any(CANARY[:24] in text.encode("latin-1", "replace") for text in texts)
     leaked |= any(CANARY[:24] in array.tobytes() or CANARY[:24] in array[..., 0].tobytes() for array in pixels)
     honest = all((array.min(), array.max()) in ((HONEST, HONEST), (1, 1)) for array in pixels)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    peak_mib = peak_rss_mib()
     seconds = round(time.perf_counter() - started, 2)
     return {"kind": case.kind, "name": case.name, "code": outcomes[0], "expected": case.expected, "all": outcomes,
             "honest": honest, "leaked": leaked, "mib": peak_mib, "seconds": seconds}  # fmt: skip

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import sys
 import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from peak_memory import peak_rss_mib
 
 import remotereasoner.scene  # noqa: F401  before rasterio
 from remotereasoner.errors import ImageReadError
@@ -103,7 +103,7 @@ def main() -> None:
             surprises.append(f"seed {seed}: {error!r}")
         else:
             outcomes["read"] += 1
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    peak_mib = peak_rss_mib()
     sys.stdout.write(json.dumps({"outcomes": outcomes, "surprises": surprises, "mib": peak_mib}) + "\n")
 
 
