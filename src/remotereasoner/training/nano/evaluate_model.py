@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,9 @@ def main() -> None:
     scores: Scores = defaultdict(list)
     statuses: Counter[str] = Counter()
     predictions: list[dict[str, Any]] = []
-    for name, samples in list(by_image.items())[:: args.every]:
+    chosen = list(by_image.items())[:: args.every]
+    for number, (name, samples) in enumerate(chosen):
+        print(f"\\r{number + 1} of {len(chosen)} images", end="", file=sys.stderr, flush=True)
         with Image.open(args.data / name) as file:
             pixels = np.asarray(file.convert("RGB"))
         answers = _ask(engine, [s["query"] for s in samples], pixels)
