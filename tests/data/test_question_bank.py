@@ -110,7 +110,6 @@ def templates() -> list[tuple[str, str]]:
     found = [("direct", t) for key in ("templates", "templates_val", "think") for t in relations["direct"][key]]
     for part in relations["relations"]:
         found += [(part["kind"], t) for key in ("templates", "templates_val", "think") for t in part[key]]
-    found += [("absent_think", t) for t in relations["absent_think"]]
     return found + [(f"vqa {kind}", t) for kind, texts in relations["vqa_think"].items() for t in texts]
 
 

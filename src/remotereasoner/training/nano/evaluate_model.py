@@ -121,7 +121,7 @@ def main() -> None:
     predictions: list[dict[str, Any]] = []
     chosen = list(by_image.items())[:: args.every]
     for number, (name, samples) in enumerate(chosen):
-        print(f"\\r{number + 1} of {len(chosen)} images", end="", file=sys.stderr, flush=True)
+        print(f"\r{number + 1} of {len(chosen)} images", end="", file=sys.stderr, flush=True)
         with Image.open(args.data / name) as file:
             pixels = np.asarray(file.convert("RGB"))
         answers = _ask(engine, [s["query"] for s in samples], pixels)

@@ -115,10 +115,10 @@ class QuestionBank:
         text = _capital(str(rng.choice(self.direct_templates)).format(**self._names(name, rng)))
         plain = {"singular": SINGULARS[name], "plural": PLURALS[name]}
         group = listing.group_of(class_index)
-        if group is None:
-            think = str(rng.choice(self.shared["absent_think"])).format(**plain)
-            return Question("locate", text, think, "[]", "direct_absent", (), class_index)
+        # the same opening whether it is there or not: a small model decides best after having named the class
         think = str(rng.choice(self.shared["direct"]["think"])).format(**plain)
+        if group is None:
+            return Question("locate", text, f"{think} {_there_are(None)}", "[]", "direct_absent", (), class_index)
         return Question(
             "locate", text, f"{think} {_there_are(group)}", write_references(group.numbers), "direct",
             tuple(group.numbers), class_index,
@@ -169,9 +169,8 @@ class QuestionBank:
         if implicit and rng.random() < 0.65:
             chosen = implicit[int(rng.integers(len(implicit)))]
             return Question("locate", chosen["q"], chosen["think"], "[]", "absent_thing")
-        think = str(rng.choice(self.shared["absent_think"])).format(
-            singular=item["thing"], plural=_plural(item["thing"])
-        )
+        names = {"singular": item["thing"], "plural": _plural(item["thing"])}
+        think = f"{str(rng.choice(self.shared['direct']['think'])).format(**names)} {_there_are(None)}"
         return Question("locate", str(rng.choice(item["q_direct"])), think, "[]", "absent_thing")
 
     def look_up(self, listing: Listing, rng: np.random.Generator) -> Question:

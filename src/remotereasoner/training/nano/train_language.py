@@ -34,6 +34,7 @@ from remotereasoner.training.nano.scenes import drawn_listing, labelled_objects,
 from remotereasoner.types import FloatArray
 
 ANSWER_WEIGHT = 3.0  # a few tokens decide whether the answer is right; the reasoning has many
+DECIDING_TOKENS = 8  # "There are 3.</think>" belongs to them
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +57,17 @@ def draw_questions(
     while len(questions) < count:
         draw = rng.random()
         asked: Question | None
-        if draw < 0.40 and present:
+        if draw < 0.34 and present:
             asked = bank.ask_implicit(listing, int(rng.choice(present)), rng)
-        elif draw < 0.53:
+        elif draw < 0.47:
             asked = bank.ask_implicit(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.62 and present:
+        elif draw < 0.55 and present:
             asked = bank.ask_direct(listing, int(rng.choice(present)), rng)
-        elif draw < 0.67:
+        elif draw < 0.66:
             asked = bank.ask_direct(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.71:
+        elif draw < 0.73:
             asked = bank.ask_absent_thing(rng)
-        elif draw < 0.74:
+        elif draw < 0.76:
             a, b = (int(v) for v in rng.choice(len(CLASSES), 2, replace=False))
             asked = bank.ask_two(listing, (int(rng.choice(present)) if present else a, b), rng) if a != b else None
             if asked and present and len({*asked.targets}) == 0 and rng.random() < 0.5:
@@ -155,7 +156,7 @@ def pack(
         spans.append((at, at + len(ids)))
         places += range(at + len(asked) - 1, at + len(ids) - 1)
         targets += written
-        opening = written.index(tokenizer.answer_id)
+        opening = max(0, written.index(tokenizer.answer_id) - DECIDING_TOKENS)
         weights += [1.0] * opening + [ANSWER_WEIGHT] * (len(written) - opening)
         at += len(ids)
     allowed = torch.zeros(at, at, dtype=torch.bool)
