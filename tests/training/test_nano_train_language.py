@@ -22,7 +22,14 @@ from remotereasoner.policy.prompts import clean_question, compose_completion, pr
 from remotereasoner.training.nano.lora import TrainableTower
 from remotereasoner.training.nano.questions import Question, QuestionBank
 from remotereasoner.training.nano.scenes import drawn_listing
-from remotereasoner.training.nano.train_language import ANSWER_WEIGHT, _tower_scenes, _worded, draw_questions, pack
+from remotereasoner.training.nano.train_language import (
+    ANSWER_WEIGHT,
+    DECIDING_TOKENS,
+    _tower_scenes,
+    _worded,
+    draw_questions,
+    pack,
+)
 
 HIDDEN = 16
 SHIP = CLASSES.index("ship")
@@ -127,12 +134,13 @@ def test_the_prefix_is_there_once(tower: TrainableTower, asked: tuple[Listing, l
     assert not mask.triu(1).any()
 
 
-def test_answers_weigh_more_than_reasoning(tower: TrainableTower, asked: tuple[Listing, list[Question]]) -> None:
+def test_deciding_words_weigh_more(tower: TrainableTower, asked: tuple[Listing, list[Question]]) -> None:
     listing, questions = asked
     tokenizer = small_tokenizer()
     with torch.inference_mode():
         packed = pack(tower, tokenizer, listing, None, questions[:1], Unchanged())
-    opening = packed.targets.tolist().index(tokenizer.answer_id)
+    opening = max(0, packed.targets.tolist().index(tokenizer.answer_id) - DECIDING_TOKENS)
+    assert opening > 0
     assert (packed.weights[:opening] == 1).all()
     assert (packed.weights[opening:] == ANSWER_WEIGHT).all()
 
