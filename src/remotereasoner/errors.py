@@ -7,7 +7,8 @@
     ├── InputError                    (3)   what the user gave cannot be used
     │   ├── ImageReadError            (3)   a raster was refused or could not be read; carries a ``code``
     │   ├── CoordinateError           (3)   bounds, CRS or points that cannot be used with this scene
-    │   └── ResultFormatError         (3)   a saved result that cannot be read back
+    │   ├── ResultFormatError         (3)   a saved result that cannot be read back
+    │   └── SampleError               (3)   a line of a sample file that is not a sample; names file and line
     ├── MissingExtraError             (1)   an optional dependency is not installed; names the extra
     ├── ModelError                    (1)   the policy or the segmenter
     │   ├── ModelNotFoundError        (1)   weights that are not there and could not be pulled
@@ -33,6 +34,7 @@ __all__ = [
     "ModelNotFoundError",
     "RemoteReasonerError",
     "ResultFormatError",
+    "SampleError",
     "UsageError",
 ]
 
@@ -75,6 +77,19 @@ class CoordinateError(InputError):
 
 class ResultFormatError(InputError):
     """A saved result that cannot be read back."""
+
+
+class SampleError(InputError):
+    """A sample file, or one line of it, that cannot be used: ``path``, ``line`` (from 1, or None) and ``reason``."""
+
+    def __init__(self, path: str, line: int | None, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if line is None else f"{path}, line {line}: {reason}")
+        self.path = path
+        self.line = line
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[SampleError], tuple[str, int | None, str]]:
+        return type(self), (self.path, self.line, self.reason)
 
 
 class MissingExtraError(RemoteReasonerError, ImportError):

@@ -1,1 +1,1 @@
-"""Data that comes with the package: the question bank."""
+"""Samples, and the data that comes with the package: the question bank."""
