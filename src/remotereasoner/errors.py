@@ -14,6 +14,7 @@
     │   ├── ModelNotFoundError        (1)   weights that are not there and could not be pulled
     │   ├── CheckpointError           (1)   weights that are refused: format, hash, shape, remote code
     │   └── EngineError               (1)   the engine failed; ``transient`` says whether asking again can help
+    ├── TrainingError                 (1)   a run that cannot go on: it diverged, or its rewards judge nothing
     └── ExportError                   (1)   an output could not be written; nothing half-written is left
 
 An answer that cannot be read is not an error: it is an :class:`~remotereasoner.policy.answer.Answer` with the status
@@ -35,6 +36,7 @@ __all__ = [
     "RemoteReasonerError",
     "ResultFormatError",
     "SampleError",
+    "TrainingError",
     "UsageError",
 ]
 
@@ -122,6 +124,10 @@ class EngineError(ModelError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+
+
+class TrainingError(RemoteReasonerError):
+    """A training run that cannot go on; checkpoints written before are whole."""
 
 
 class ExportError(RemoteReasonerError):
