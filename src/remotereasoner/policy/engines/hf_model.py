@@ -33,11 +33,16 @@ class LoadedModel:
 
 
 def load_model(
-    folder: Path, *, dtype: str, device: str, quantization: str | None, attention: str | None
+    folder: Path, *, dtype: str, device: str | None, quantization: str | None, attention: str | None
 ) -> LoadedModel:
-    """Load the folder. Raises CheckpointError unless every weight of the model is in it, in its right shape."""
+    """Load the folder. Raises CheckpointError unless every weight of the model is in it, in its right shape.
+
+    ``device`` None leaves the weights where transformers puts them: a trainer moves or shards them.
+    """
     checkpoint = inspect_checkpoint(folder)
-    placement: dict[str, Any] = {"device_map": "auto"} if device == "split" else {"device_map": {"": _device(device)}}
+    placement: dict[str, Any] = {}
+    if device is not None:
+        placement["device_map"] = "auto" if device == "split" else {"": _device(device)}
     if quantization is not None:
         placement["quantization_config"] = _quantization(quantization)
     if attention is not None:
