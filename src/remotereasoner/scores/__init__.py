@@ -1,0 +1,1 @@
+"""Scores: pure functions of a prediction and the truth. Training pays by them and evaluation reports them."""
