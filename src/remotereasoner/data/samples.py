@@ -35,8 +35,10 @@ __all__ = [
     "MAX_LINE_BYTES",
     "BadSample",
     "Sample",
+    "fault_of",
     "image_path",
     "mask_path",
+    "numbered_samples",
     "read_samples",
     "sample_record",
     "write_samples",
@@ -95,6 +97,11 @@ def read_samples(path: str | os.PathLike[str], *, strict: bool = False) -> Itera
     ``strict``: raises :class:`~remotereasoner.errors.SampleError` with file and line instead of yielding the first
     bad one. A file that cannot be read raises it either way, on the first step.
     """
+    return (found for _, found in numbered_samples(path, strict=strict))
+
+
+def numbered_samples(path: str | os.PathLike[str], *, strict: bool = False) -> Iterator[tuple[int, Sample | BadSample]]:
+    """As :func:`read_samples`, each with the number of its line, counted from 1."""
     source = Path(path)
     ids: set[str] = set()
     try:
@@ -105,7 +112,7 @@ def read_samples(path: str | os.PathLike[str], *, strict: bool = False) -> Itera
                     ids.add(found.id)
                 elif strict:
                     raise SampleError(str(source), found.line, found.reason)
-                yield found
+                yield line, found
     except OSError as error:
         raise SampleError(str(source), None, f"cannot be read: {error.strerror or error}") from error
 
@@ -222,6 +229,15 @@ def write_samples(path: str | os.PathLike[str], samples: Iterable[Sample]) -> in
     finally:
         temporary.unlink(missing_ok=True)
     return len(ids)
+
+
+def fault_of(sample: Sample) -> str | None:
+    """Why ``sample`` could not be read back from a sample file, or None where it can."""
+    try:
+        _encoded(Path(), 1, sample, set())
+    except SampleError as error:
+        return error.reason
+    return None
 
 
 def _encoded(target: Path, line: int, sample: Sample, ids: set[str]) -> bytes:
