@@ -13,6 +13,7 @@ from remotereasoner.cli.ask import ask
 from remotereasoner.cli.info import info
 from remotereasoner.cli.models import models
 from remotereasoner.cli.terminal import show_error
+from remotereasoner.cli.train import train
 from remotereasoner.errors import RemoteReasonerError
 from remotereasoner.version import package_version
 
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for _command in (ask, info, models):
+for _command in (ask, info, models, train):
     cli.add_command(_command)
 
 

@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("hf", "Running a checkpoint with transformers") from error
 
-__all__ = ["Attention", "Quantization", "TransformersEngine", "chat_messages", "codec_of"]
+__all__ = ["Attention", "Quantization", "TransformersEngine", "chat_messages", "codec_of", "eos_ids", "quiet_unless_watched"]
 
 Quantization = Literal["8bit", "4bit"]
 Attention = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"]
@@ -84,7 +84,7 @@ class TransformersEngine:
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; it must be 1 or more")
         folder, commit = fetch_checkpoint(model, revision=revision, local_files_only=local_files_only)
-        with _quiet_unless_watched():
+        with quiet_unless_watched():
             loaded = load_model(folder, dtype=dtype, device=device, quantization=quantization, attention=attention)
             processor = load_processor(folder, loaded.model.config, min_pixels=min_pixels, max_pixels=max_pixels)
         chosen = codec_of(codec, model, loaded.model.config.to_dict(), processor.image_processor.to_dict())
@@ -97,7 +97,7 @@ class TransformersEngine:
             dtype=quantization or str(parameter.dtype).removeprefix("torch."),
             device=str(parameter.device),
         )
-        eos_ids = _eos_ids(loaded.model, processor.tokenizer)
+        eos_ids = eos_ids(loaded.model, processor.tokenizer)
         loaded.model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # generate() would mix it in
         return cls(_Parts(loaded.model, processor, chosen, identity, eos_ids), batch_size=batch_size)
 
@@ -234,7 +234,7 @@ def codec_of(
     return read if asked is None or named is None else named
 
 
-def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+def eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     """Every token that ends an answer, from the generation settings and the tokenizer."""
     found: set[int] = set()
     for value in (model.generation_config.eos_token_id, tokenizer.eos_token_id):
@@ -248,7 +248,7 @@ def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 @contextmanager
-def _quiet_unless_watched() -> Iterator[None]:
+def quiet_unless_watched() -> Iterator[None]:
     """No progress bars where nobody is looking."""
     shown = transformers_logging.is_progress_bar_enabled() and not sys.stderr.isatty()
     if shown:

@@ -1,0 +1,104 @@
+# ruff: noqa: ARG002 - the signatures are the trainer's
+"""Learning by reward: TRL's ``GRPOTrainer`` on our samples, prompts and rewards."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from trl.trainer.grpo_trainer import GRPOTrainer
+from trl.trainer.utils import RepeatSampler
+
+from remotereasoner.training.greedy import end_token_ids
+from remotereasoner.training.judge import reward_rows
+from remotereasoner.training.running import Run, RunTrainer
+from remotereasoner.training.view import STATUSES, Shown
+
+__all__ = ["GrpoRun"]
+
+_SHOWN = 4
+
+
+class _EpochSampler(RepeatSampler):
+    """TRL's sampler with an order that depends on the epoch alone: TRL's own restarts with the first when resumed."""
+
+    def __init__(self, trainer: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self._trainer = trainer
+
+    def __iter__(self) -> Iterator[int]:
+        epoch = math.floor((self._trainer.state.epoch or 0.0) + 1e-6)
+        if self.shuffle:
+            self.generator.manual_seed(int(self.seed or 0) + epoch)
+        order: Iterator[int] = super().__iter__()  # type: ignore[no-untyped-call]
+        return order
+
+
+class GrpoRun(RunTrainer, GRPOTrainer):
+    """GRPO with statuses in the logs, greedy validation, whole checkpoints and an exact resume."""
+
+    def __init__(self, run: Run, **options: Any) -> None:
+        self.run = run
+        super().__init__(**options)
+        self._ends = end_token_ids(self.model, self._tokenizer)
+
+    def _get_train_sampler(self, dataset: Any = None) -> _EpochSampler:
+        return _EpochSampler(
+            self,
+            data_source=self.train_dataset if dataset is None else dataset,
+            mini_repeat_count=self.num_generations,
+            batch_size=self.args.generation_batch_size // self.num_generations,
+            repeat_count=self.num_iterations * self.args.steps_per_generation,
+            shuffle=self.shuffle_dataset,
+            seed=self.args.seed,
+        )
+
+    def _calculate_rewards(
+        self, inputs: list[dict[str, Any]], prompts: Any, completions: Any, completion_ids_list: list[list[int]]
+    ) -> torch.Tensor:
+        rewards: torch.Tensor = super()._calculate_rewards(
+            reward_rows(inputs), prompts, completions, completion_ids_list
+        )
+        ids = [str(row["id"]) for row in inputs]
+        self.run.guard.batch((~torch.isnan(rewards)).sum(dim=0).tolist(), ids, step=self.state.global_step)
+        statuses = [
+            self.run.judge.status(row, completion[0]["content"], truncated=not written or written[-1] not in self._ends)
+            for row, completion, written in zip(inputs, completions, completion_ids_list, strict=True)
+        ]
+        self._note_statuses(statuses)
+        self._note_examples(inputs, completions, statuses, rewards)
+        return rewards
+
+    def _note_statuses(self, statuses: list[str]) -> None:
+        mode = "train" if self.model.training else "eval"
+        counted = Counter(statuses)
+        counts = torch.tensor([[float(counted[status]) for status in STATUSES]], device=self.accelerator.device)
+        shares = self.accelerator.gather(counts).sum(dim=0)
+        for status, share in zip(STATUSES, (shares / shares.sum()).tolist(), strict=True):
+            self._metrics[mode][f"status/{status}"].append(share)
+
+    def _note_examples(
+        self, inputs: list[dict[str, Any]], completions: Any, statuses: list[str], rewards: torch.Tensor
+    ) -> None:
+        weights = self.reward_weights.to(rewards.device)
+        first = self.accelerator.process_index * len(inputs)
+        totals = torch.nansum(rewards * weights, dim=1)[first : first + _SHOWN].tolist()
+        self.run.examples[:] = [
+            Shown(str(row["id"]), str(row["query"]), completion[0]["content"], status, total)
+            for row, completion, status, total in zip(inputs, completions, statuses, totals, strict=False)
+        ]
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: Any = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Greedy answers in place of TRL's sampled ones."""
+        metrics = self.greedy_metrics(metric_key_prefix)
+        self.log_in_evaluation(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
