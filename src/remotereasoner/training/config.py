@@ -67,6 +67,8 @@ class RewardsConfig(_Section):
     """In place of the preset's, by the name of the reward."""
     segmenter: str | None = None
     """Turns boxes into masks, for presets that judge masks."""
+    segmenter_device: str | None = None
+    """``cuda:1``, …; None: the segmenter's own choice."""
 
 
 class DataConfig(_Section):

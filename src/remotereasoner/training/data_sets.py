@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from remotereasoner.data.samples import BadSample, Sample, image_path, read_samples
+from remotereasoner.data.samples import BadSample, Sample, image_path, numbered_samples
 from remotereasoner.errors import CoordinateError, ImageReadError, MissingExtraError, SampleError, UsageError
 from remotereasoner.scene import open_scene, raster_info
 from remotereasoner.types import SizeHw, UInt8Array
@@ -55,12 +55,14 @@ def load_samples(path: Path, *, root: Path | None = None, limit: int | None = No
     """
     where = root if root is not None else path.parent
     samples: list[Sample] = []
+    lines: dict[str, int] = {}
     problems: list[str] = []
-    for found in read_samples(path):
+    for line, found in numbered_samples(path):
         if isinstance(found, BadSample):
-            problems.append(f"line {found.line}: {found.reason}")
+            problems.append(f"line {line}: {found.reason}")
         else:
             samples.append(found)
+            lines[found.id] = line
     if not samples and not problems:
         raise SampleError(str(path), None, "holds no sample")
     if limit is not None and limit < len(samples):
@@ -69,15 +71,16 @@ def load_samples(path: Path, *, root: Path | None = None, limit: int | None = No
     sizes: dict[str, SizeHw] = {}
     unreadable: dict[str, str] = {}
     for sample in samples:
+        where_line = f"line {lines[sample.id]}, sample {sample.id}"
         if sample.image not in sizes and sample.image not in unreadable:
             try:
                 sizes[sample.image] = raster_info(image_path(where, sample)).size_hw
             except (ImageReadError, CoordinateError) as error:
                 unreadable[sample.image] = str(error)
         if sample.image in unreadable:
-            problems.append(f"sample {sample.id}: image {sample.image}: {unreadable[sample.image]}")
+            problems.append(f"{where_line}: image {sample.image}: {unreadable[sample.image]}")
         else:
-            problems += [f"sample {sample.id}: {reason}" for reason in _misplaced(sample, sizes[sample.image])]
+            problems += [f"{where_line}: {reason}" for reason in _misplaced(sample, sizes[sample.image])]
     if problems:
         more = f"; and {len(problems) - _MAX_TOLD} more" if len(problems) > _MAX_TOLD else ""
         raise SampleError(str(path), None, "; ".join(problems[:_MAX_TOLD]) + more)

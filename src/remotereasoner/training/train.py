@@ -135,7 +135,7 @@ def _segmenter(config: TrainConfig) -> Any:
         return None
     from remotereasoner.transform.load import load_segmenter
 
-    return load_segmenter(config.rewards.segmenter)
+    return load_segmenter(config.rewards.segmenter, device=config.rewards.segmenter_device)
 
 
 def _judge(config: TrainConfig, policy: TrainablePolicy, segmenter: Any, root: Path, max_tokens: int | None) -> Judge:
