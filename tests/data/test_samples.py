@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remotereasoner.data.samples import (
@@ -227,6 +227,7 @@ def any_samples(draw: st.DrawFn) -> list[Sample]:
     return found
 
 
+@settings(deadline=None)
 @given(samples=any_samples())
 def test_what_is_written_is_read_back(samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "round.jsonl"

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remotereasoner.errors import UsageError
@@ -183,6 +183,7 @@ def by_trying_all(predicted: list[BoxXyxy], truth: list[BoxXyxy]) -> float:
     return best / len(many)
 
 
+@settings(deadline=None)
 @given(predicted=some_boxes, truth=some_boxes, scale=st.floats(0.1, 50), data=st.data())
 def test_what_holds_for_all(predicted: list[BoxXyxy], truth: list[BoxXyxy], scale: float, data: st.DataObject) -> None:
     score = soft_grounding(predicted, truth)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remotereasoner.scores.rouge import longest_common, rouge_l, words_of
@@ -52,6 +52,7 @@ def by_table(first: list[str], second: list[str]) -> int:
 letters = st.lists(st.sampled_from("abcd"), max_size=80)
 
 
+@settings(deadline=None)
 @given(first=letters, second=letters)
 def test_the_common_subsequence_is_the_textbook_one(first: list[str], second: list[str]) -> None:
     assert longest_common(first, second) == by_table(first, second)
