@@ -10,6 +10,7 @@ from types import TracebackType
 import click
 
 from remotereasoner.cli.ask import ask
+from remotereasoner.cli.data import data
 from remotereasoner.cli.info import info
 from remotereasoner.cli.models import models
 from remotereasoner.cli.terminal import show_error
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-for _command in (ask, info, models, train):
+for _command in (ask, data, info, models, train):
     cli.add_command(_command)
 
 

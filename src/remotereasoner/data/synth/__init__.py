@@ -1,0 +1,1 @@
+"""The synthetic world: overhead scenes drawn by code, with exact labels."""
