@@ -1,0 +1,94 @@
+"""Questions about labelled images, in the words of the question bank: what is asked, and which objects answer it."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from remotereasoner.policy.nano.vocabulary import PLURALS, SINGULARS
+from remotereasoner.types import BoxXyxy, SizeHw
+
+__all__ = ["RELATIONS", "Bank", "bank", "pick"]
+
+RELATIONS = ("largest", "smallest", "northernmost", "southernmost", "westernmost", "easternmost", "nearest_center")
+_MIN_LEAD = 0.08
+"""A relation is asked only where the first object leads the second by this share: no coin tosses."""
+
+
+class Bank:
+    """One half of the bank: the sentences for training, or those kept apart for validation."""
+
+    def __init__(self, half: Literal["train", "val"]) -> None:
+        self.half = half
+        folder = resources.files("remotereasoner.data") / "question_bank"
+        self._categories: dict[str, Any] = {
+            name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in SINGULARS
+        }
+        relations = json.loads((folder / "relations.json").read_text(encoding="utf-8"))
+        key = "templates" if half == "train" else "templates_val"
+        self._direct: list[str] = relations["direct"][key]
+        self._relations: dict[str, list[str]] = {part["kind"]: part[key] for part in relations["relations"]}
+
+    def knows(self, category: str) -> bool:
+        return category in self._categories
+
+    def direct(self, category: str, draw: random.Random) -> str:
+        """A question that names the category."""
+        return _filled(draw.choice(self._direct), category)
+
+    def implicit(self, category: str, draw: random.Random) -> str | None:
+        """A question that names a use or property of all objects of a category, never its name."""
+        pool = self._of(self._categories[category]["implicit"])
+        texts = [item["q"] for item in pool if item.get("number") != "one"]
+        return draw.choice(texts) if texts else None
+
+    def relation(self, kind: str, category: str, draw: random.Random) -> str | None:
+        texts = self._relations.get(kind)
+        return _filled(draw.choice(texts), category) if texts else None
+
+    def counting(self, category: str, draw: random.Random) -> tuple[str, str] | None:
+        """(question, kind) with kind ``count`` or ``presence``."""
+        pool = self._of(self._categories[category]["vqa"])
+        if not pool:
+            return None
+        item = draw.choice(pool)
+        return item["q"], "count" if item["kind"] == "count" else "presence"
+
+    def _of(self, items: Sequence[Any]) -> list[Any]:
+        return [item for item in items if item["split"] == self.half]
+
+
+@cache
+def bank(half: Literal["train", "val"]) -> Bank:
+    """The half of the bank, read once."""
+    return Bank(half)
+
+
+def _filled(template: str, category: str) -> str:
+    text = template.format(singular=SINGULARS[category], plural=PLURALS[category])
+    return text[:1].upper() + text[1:]
+
+
+def pick(kind: str, boxes: Sequence[BoxXyxy], areas: Sequence[float], size_hw: SizeHw) -> int | None:
+    """The object that is the largest, northernmost, …; None where it hardly differs from the next one."""
+    height, width = size_hw
+    centres = [((x1 + x2) / 2 / width, (y1 + y2) / 2 / height) for x1, y1, x2, y2 in boxes]
+    if kind in ("largest", "smallest"):
+        order = sorted(range(len(boxes)), key=lambda k: areas[k], reverse=kind == "largest")
+        small, large = sorted(areas[k] for k in order[:2])
+        return order[0] if small * (1 + _MIN_LEAD) < large else None
+    values = [_distance(kind, x, y) for x, y in centres]
+    order = sorted(range(len(boxes)), key=lambda k: values[k])
+    first, second = (values[k] for k in order[:2])
+    return order[0] if second - first > _MIN_LEAD / 2 else None
+
+
+def _distance(kind: str, x: float, y: float) -> float:
+    """How far a centre, in shares of the image's width and height, is from where ``kind`` says."""
+    ways = {"northernmost": y, "southernmost": 1 - y, "westernmost": x, "easternmost": 1 - x}
+    return ways[kind] if kind in ways else math.hypot(x - 0.5, y - 0.5)
