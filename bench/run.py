@@ -34,6 +34,11 @@ SCRIPTS = {
         "See the script's first lines.",
     ),
     "segmenters.py": ("Segmenters", None, "Time an object, batched, inside given boxes."),
+    "rewards.py": (
+        "Rewards",
+        None,
+        "1,000 completions of 10 boxes, judged by all rewards of a preset, without the segmenter.",
+    ),
     "embedded_model.py": (
         "The embedded model",
         None,

@@ -1,4 +1,4 @@
-"""What every reward is: :class:`Reward`, and two ways to write one: from the text, or from the answer that was read."""
+"""What every reward is, :class:`Reward`, and three ways to write one: of the text, of each answer, of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from remotereasoner.errors import UsageError
 from remotereasoner.rewards.reading import AnswerReader, Row
 
-__all__ = ["AnswerReward", "Completions", "Reward", "TextReward", "text_of"]
+__all__ = ["AnswerReward", "BatchReward", "Completions", "Reward", "TextReward", "text_of"]
 
 Completions = Sequence[str | Sequence[Mapping[str, Any]]]
 """As TRL hands them over: strings, or lists of chat messages."""
@@ -49,11 +49,11 @@ class TextReward(ABC):
 
 
 @dataclass(frozen=True)
-class AnswerReward(ABC):
-    """A reward of the answer that was read from the completion, beside the truth in the sample's columns."""
+class BatchReward(ABC):
+    """A reward of the answers that were read from the completions, beside the truth in the samples' columns."""
 
     reader: AnswerReader
-    name: str = "answer"
+    name: str = "batch"
 
     @property
     def __name__(self) -> str:
@@ -61,7 +61,22 @@ class AnswerReward(ABC):
 
     def __call__(self, prompts: Sequence[Any], completions: Completions, **columns: Any) -> list[float | None]:  # noqa: ARG002
         """See :class:`Reward`."""
-        return [self.judge(row) for row in self.reader.rows([text_of(c) for c in completions], columns)]
+        return self.judge_rows(self.reader.rows([text_of(c) for c in completions], columns), columns)
+
+    @abstractmethod
+    def judge_rows(self, rows: Sequence[Row], columns: Mapping[str, Any]) -> list[float | None]:
+        """The rewards of a batch, in order."""
+
+
+@dataclass(frozen=True)
+class AnswerReward(BatchReward):
+    """A reward that judges each answer alone."""
+
+    name: str = "answer"
+
+    def judge_rows(self, rows: Sequence[Row], columns: Mapping[str, Any]) -> list[float | None]:  # noqa: ARG002
+        """See :class:`BatchReward`."""
+        return [self.judge(row) for row in rows]
 
     @abstractmethod
     def judge(self, row: Row) -> float | None:

@@ -7,6 +7,7 @@ an empty truth is right. All scores are in [0, 1] and do not depend on the order
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -31,12 +32,14 @@ __all__ = [
     "point_in_box_score",
     "set_f1",
     "soft_grounding",
+    "soft_groundings",
     "whole_image_score",
 ]
 
 Boxes = FloatArray | Sequence[BoxXyxy] | Sequence[Sequence[float]]
 IndexArray = npt.NDArray[np.intp]
 
+_CHUNK = 1_000_000  # entries of one table of overlaps
 _TINY = float(np.finfo(np.float64).tiny)
 WHOLE_IMAGE_IS_RIGHT = 0.9
 """From this score of the whole image on, the truth is taken to *be* the whole image."""
@@ -112,17 +115,35 @@ def soft_grounding(predicted: Boxes, truth: Boxes, *, spurious: int = 0) -> floa
     ``spurious``: further predicted boxes that are in no list because they are repeats, empty or outside the image;
     they count in M.
     """
-    found, wanted = as_boxes(predicted), as_boxes(truth)
-    most = max(len(found) + spurious, len(wanted))
-    if most == 0:
-        return 1.0
-    if len(found) == 0 or len(wanted) == 0:
-        return 0.0
-    iou = pairwise_iou(found, wanted)
-    if len(wanted) == 1 or len(found) == 1:
-        return float(iou.max()) / most
-    rows, columns = linear_sum_assignment(iou, maximize=True)
-    return min(float(iou[rows, columns].sum()) / most, 1.0)
+    return soft_groundings([as_boxes(predicted)], [as_boxes(truth)], [spurious])[0]
+
+
+def soft_groundings(
+    predicted: Sequence[FloatArray], truth: Sequence[FloatArray], spurious: Sequence[int]
+) -> list[float]:
+    """:func:`soft_grounding` of many pairs of sets at once: the overlaps of all sets of one size are one computation.
+
+    The sets are float64 arrays (M, 4) and (N, 4), as :func:`as_boxes` gives them.
+    """
+    scores = [0.0] * len(predicted)
+    by_shape: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, (found, wanted, more) in enumerate(zip(predicted, truth, spurious, strict=True)):
+        if len(found) and len(wanted):
+            by_shape[len(found), len(wanted)].append(i)
+        elif not len(found) + more + len(wanted):
+            scores[i] = 1.0
+    for (m, n), members in by_shape.items():
+        step = max(1, _CHUNK // (m * n))
+        for chunk in (members[k : k + step] for k in range(0, len(members), step)):
+            iou = pairwise_iou(np.stack([predicted[i] for i in chunk]), np.stack([truth[i] for i in chunk]))
+            if m == 1 or n == 1:
+                sums = iou.max(axis=(1, 2)).tolist()
+            else:
+                pairs = (linear_sum_assignment(table, maximize=True) for table in iou)
+                sums = [float(table[pair].sum()) for table, pair in zip(iou, pairs, strict=True)]
+            for i, total in zip(chunk, sums, strict=True):
+                scores[i] = min(total / max(m + spurious[i], n), 1.0)
+    return scores
 
 
 def hits_at(predicted: Boxes, truth: Boxes, threshold: float = 0.5) -> int:
