@@ -61,6 +61,8 @@ def test_signature(reward: Any) -> None:
         ("<answer>[[10,10,50,50]]</answer>", 0, 0, 0.25),
         ("<think>a<answer>[[10,10,50,50]]</answer>", 0, 0, 0.25),
         ("<answer>[]</answer><think>a</think>", 0, 0, 0.25),
+        ("<think></answer>", 0, 0, 0),
+        ("<think></think><answer></answer>", 1, 0, 0.75),
         (drawn(A) + drawn(B), 1, 0, 0),
         ("[[10,10,50,50]]", 0, 0, 0.25),
         ("", 0, 0, 0),
@@ -248,3 +250,23 @@ def test_words_are_the_scores(text: str, truths: list[str]) -> None:
         found or "", truths
     )
     assert judge(Caption(READER), wrapped(text), None, task="caption", answers=truths) == rouge_l(found or "", truths)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>" + "</think><answer>" * 10_000,
+        "<think>" + "</think><answer>" * 6_000 + "</answer>" * 6_000 + "x",
+        "<answer>" * 25_000,
+        "<think></think><answer>" + "```json" * 20_000,
+        "<answer>" + "{[1,2," * 20_000 + "</answer>",
+        "<think></think>" + " " * 150_000,
+        wrapped("[" + "[1, 2, 30, 40]," * 10_000),
+        wrapped("[" + ",".join(f"[{i}, {i}, {i + 9}, {i + 9}]" for i in range(8_000)) + "]"),
+    ],
+)
+def test_hostile_texts_take_linear_time(text: str) -> None:
+    """No time is asserted: with a pattern that looks again for every tag these would take minutes."""
+    for reward in (*JUDGES, *(ItemFormat(rule=rule) for rule in ("think2seg", "visionreasoner", "seg-zero", "vlm-r1"))):
+        value = judge(reward, text, [A])
+        assert value is None or 0 <= value <= 1

@@ -10,7 +10,7 @@ from remotereasoner.rewards.reading import Row
 
 __all__ = ["FormatSoft", "FormatStrict", "FormatTags"]
 
-_TAGS = re.compile(r"\s*<think>.*?</think>\s*<answer>.*?</answer>\s*", re.DOTALL)
+_BETWEEN = re.compile(r"</think>\s*+<answer>")
 _EACH = tuple(re.compile(tag) for tag in ("<think>", "</think>", "<answer>", "</answer>"))
 
 
@@ -25,7 +25,7 @@ class FormatTags(TextReward):
     name: str = "format_tags"
 
     def judge_text(self, text: str) -> float:
-        return float(_TAGS.fullmatch(text) is not None)
+        return float(_is_tagged(text))
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,13 @@ class FormatSoft(AnswerReward):
         thinks = len(places[0]) == len(places[1]) == 1 and places[0][0] < places[1][0]
         answers = len(places[2]) == len(places[3]) == 1 and places[2][0] < places[3][0]
         ordered = answers and thinks and places[1][0] < places[2][0]
-        bare = thinks and ordered and _TAGS.fullmatch(text) is not None
+        bare = thinks and ordered and _is_tagged(text)
         return (thinks + ordered + bare + row.reading.is_readable) / 4
+
+
+def _is_tagged(text: str) -> bool:
+    """One look at each character: a pattern for the whole would look at a hostile text again for every tag in it."""
+    text = text.strip()
+    if not (text.startswith("<think>") and text.endswith("</answer>")):
+        return False
+    return _BETWEEN.search(text, len("<think>"), len(text) - len("</answer>")) is not None

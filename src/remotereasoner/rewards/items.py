@@ -16,8 +16,6 @@ __all__ = ["ItemFormat", "items_of"]
 
 ItemRule = Literal["think2seg", "visionreasoner", "seg-zero", "vlm-r1", "grasp"]
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
-_FENCE = re.compile(r"```json(.*?)```", re.DOTALL)
 _FOUR = re.compile(r"\{[^{}]*\[\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,\s*\d+\s*\][^{}]*\}")
 _MAX_CHARS = 200_000
 
@@ -39,16 +37,16 @@ class ItemFormat(TextReward):
     rule: ItemRule = "visionreasoner"
 
     def judge_text(self, text: str) -> float:
-        block = _ANSWER.search(text)
-        if block is None or len(text) > _MAX_CHARS:
+        block = _between(text[:_MAX_CHARS], "<answer>", "</answer>")
+        if block is None:
             return 0.0
         if self.rule == "vlm-r1":
-            return float(_FOUR.search(block[1]) is not None)
+            return float(_FOUR.search(block) is not None)
         if self.rule == "think2seg":
-            fence = _FENCE.search(block[1])
-            items = None if fence is None else items_of(fence[1])
+            fenced = _between(block, "```json", "```")
+            items = None if fenced is None else items_of(fenced)
             return float(items is not None and all(map(_is_think2seg, items)))
-        items = items_of(block[1])
+        items = items_of(block)
         if items is None:
             return 0.0
         if self.rule == "grasp":
@@ -58,6 +56,13 @@ class ItemFormat(TextReward):
         if self.rule == "seg-zero":
             return float(_is_seg_zero(items[0]))
         return sum(_has(item, "bbox_2d", 4) + _has(item, "point_2d", 2) for item in items) / (2 * len(items))
+
+
+def _between(text: str, opening: str, closing: str) -> str | None:
+    """What stands between the first ``opening`` and the first ``closing`` after it."""
+    start = text.find(opening)
+    end = text.find(closing, start + len(opening)) if start >= 0 else -1
+    return text[start + len(opening) : end] if end >= 0 else None
 
 
 @lru_cache(maxsize=4_096)
