@@ -10,9 +10,12 @@ from types import TracebackType
 import click
 
 from remotereasoner.cli.ask import ask
+from remotereasoner.cli.compare import compare
 from remotereasoner.cli.data import data
+from remotereasoner.cli.evaluate import evaluate
 from remotereasoner.cli.info import info
 from remotereasoner.cli.models import models
+from remotereasoner.cli.score import score
 from remotereasoner.cli.terminal import show_error
 from remotereasoner.cli.train import train
 from remotereasoner.errors import RemoteReasonerError
@@ -40,7 +43,7 @@ def cli() -> None:
     """
 
 
-for _command in (ask, data, info, models, train):
+for _command in (ask, compare, data, evaluate, info, models, score, train):
     cli.add_command(_command)
 
 

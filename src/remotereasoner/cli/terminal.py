@@ -10,17 +10,18 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from remotereasoner.plain_text import printable
 
-__all__ = ["lines", "log_to_stderr", "print_json", "print_table", "show_error", "working"]
+__all__ = ["counting", "lines", "log_to_stderr", "print_json", "print_table", "show_error", "working"]
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -72,6 +73,26 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
         return
     with console.status(_text(what)):
         yield
+
+
+@contextlib.contextmanager
+def counting(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar with the time left on stderr; call what it gives with the number of things done since the last call.
+
+    Nothing is shown where stderr is no terminal.
+    """
+    console = _console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns,
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.advance(task, done)
 
 
 def log_to_stderr(verbose: bool) -> None:

@@ -15,6 +15,7 @@ __all__ = ["ENGINE_FORMS", "load_engine"]
 
 ENGINE_FORMS: tuple[tuple[str, str], ...] = (
     ("embedded", "the model that comes with this package"),
+    ("embedded:DIRECTORY", "the same with weights that were trained further"),
     ("openai:http://127.0.0.1:8000/v1#MODEL", "a server with the OpenAI chat API (vLLM, llama.cpp, Ollama, hosted)"),
     ("hf:OWNER/NAME[@REVISION]", "a checkpoint of the model hub, run by transformers"),
     ("DIRECTORY or hf:DIRECTORY", "a checkpoint on this machine, run by transformers"),
@@ -32,7 +33,7 @@ def load_engine(spec: str, **options: Any) -> Engine:
     """
     kind, separator, rest = spec.partition(":")
     if spec == "embedded":
-        return _embedded(options)
+        return _embedded(None, options)
     if separator and kind in _BUILDERS:
         if not rest:
             raise UsageError(f"the model {spec!r} names nothing after the colon. {_allowed()}")
@@ -69,10 +70,11 @@ def _build(factory: Callable[..., Engine], *arguments: Any, **options: Any) -> E
     return factory(*arguments, **options)
 
 
-def _embedded(options: dict[str, Any]) -> Engine:
+def _embedded(rest: str | None, options: dict[str, Any]) -> Engine:
     from remotereasoner.policy.engines.embedded import EmbeddedEngine
 
-    return _build(EmbeddedEngine, **options)
+    named = {} if rest is None else {"weights_dir": Path(rest)}
+    return _build(EmbeddedEngine, **{**named, **options})
 
 
 def _openai(rest: str, options: dict[str, Any]) -> Engine:
@@ -80,7 +82,7 @@ def _openai(rest: str, options: dict[str, Any]) -> Engine:
 
     address, _, model = rest.partition("#")
     if not address or not model:
-        raise UsageError(f"'openai:{rest}' should be openai:ADDRESS#MODEL, such as {ENGINE_FORMS[1][0]}")
+        raise UsageError(f"'openai:{rest}' should be openai:ADDRESS#MODEL, such as {ENGINE_FORMS[2][0]}")
     return _build(OpenAIEngine, address, model, **options)
 
 
@@ -111,10 +113,11 @@ def _script_of_file(path: str, *, codec: str = "pixels") -> Engine:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the script {path!r} cannot be read: {error}") from error
-    return ScriptedEngine(text, codec=codec_by_name(codec), model=path)
+    return ScriptedEngine(text, codec=codec_by_name(codec), model=path, keep_prompts=False)
 
 
 _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Engine]] = {
+    "embedded": _embedded,
     "openai": _openai,
     "hf": _transformers,
     "vllm": _vllm,

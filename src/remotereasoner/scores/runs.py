@@ -16,7 +16,7 @@ import numpy.typing as npt
 from remotereasoner.errors import ResultFormatError, UsageError
 from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.masks import empty_mask, trim
-from remotereasoner.types import BoolArray, SizeHw
+from remotereasoner.types import BoolArray, SizeHw, WindowPx
 
 __all__ = ["Runs", "intersections", "union_runs"]
 
@@ -68,6 +68,12 @@ class Runs:
         flat = np.flatnonzero(np.diff(padded, axis=1))
         column, row = np.divmod(flat, h + 1)
         return cls(size_hw, _joined((x + column) * np.int64(height) + (y + row)))
+
+    @classmethod
+    def of_window(cls, window: WindowPx, size_hw: SizeHw) -> Runs:
+        """All pixels of a rectangle that lies in a frame of ``size_hw``."""
+        starts = (np.arange(window.width, dtype=np.int64) + window.col_off) * size_hw[0] + window.row_off
+        return cls(size_hw, _joined(np.column_stack((starts, starts + window.height)).ravel()))
 
     @classmethod
     def of_coco(cls, rle: Any) -> Runs:

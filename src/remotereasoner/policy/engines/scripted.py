@@ -18,7 +18,8 @@ class ScriptedEngine:
     """Answers from a script.
 
     ``script`` is one text for every prompt, a sequence that is used up in order, or a function of the prompt.
-    ``calls`` counts calls of :meth:`generate`; ``prompts_seen`` keeps every prompt in order.
+    ``calls`` counts calls of :meth:`generate`; ``prompts_seen`` keeps every prompt in order, images and all, unless
+    ``keep_prompts`` is False.
     """
 
     def __init__(
@@ -27,10 +28,13 @@ class ScriptedEngine:
         *,
         codec: CoordinateCodec,
         model: str = "scripted",
+        keep_prompts: bool = True,
     ) -> None:
         self._script = script
         self._codec = codec
         self._identity = PolicyIdentity(engine="scripted", model=model, family=codec.name)
+        self._keep_prompts = keep_prompts
+        self._asked = 0
         self.calls = 0
         self.prompts_seen: list[Prompt] = []
 
@@ -48,8 +52,10 @@ class ScriptedEngine:
         return [self._complete(prompt) for prompt in prompts]
 
     def _complete(self, prompt: Prompt) -> Completion:
-        position = len(self.prompts_seen)
-        self.prompts_seen.append(prompt)
+        position = self._asked
+        self._asked += 1
+        if self._keep_prompts:
+            self.prompts_seen.append(prompt)
         if isinstance(self._script, str):
             reply: Reply = self._script
         elif callable(self._script):
