@@ -27,7 +27,15 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("hf", "Running a checkpoint with transformers") from error
 
-__all__ = ["Attention", "Quantization", "TransformersEngine", "chat_messages", "codec_of", "eos_ids", "quiet_unless_watched"]
+__all__ = [
+    "Attention",
+    "Quantization",
+    "TransformersEngine",
+    "chat_messages",
+    "codec_of",
+    "eos_ids",
+    "quiet_unless_watched",
+]
 
 Quantization = Literal["8bit", "4bit"]
 Attention = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"]
@@ -97,9 +105,9 @@ class TransformersEngine:
             dtype=quantization or str(parameter.dtype).removeprefix("torch."),
             device=str(parameter.device),
         )
-        eos_ids = eos_ids(loaded.model, processor.tokenizer)
+        ends = eos_ids(loaded.model, processor.tokenizer)
         loaded.model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # generate() would mix it in
-        return cls(_Parts(loaded.model, processor, chosen, identity, eos_ids), batch_size=batch_size)
+        return cls(_Parts(loaded.model, processor, chosen, identity, ends), batch_size=batch_size)
 
     @property
     def identity(self) -> PolicyIdentity:
