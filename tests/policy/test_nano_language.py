@@ -1,46 +1,25 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from nano_parts import small_tokenizer, tiny_config
+from nano_parts import tiny_config
 from remotereasoner.errors import CheckpointError
 from remotereasoner.policy.nano.language import (
     LORA_TARGETS,
-    SCENE_SIZE,
     LanguageTower,
-    ObjectEmbedder,
     base_config,
     merge_lora,
 )
-from remotereasoner.policy.nano.listing import GEOMETRY_SIZE, ListedObject, make_listing
-from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS, MAX_OBJECTS, SCENE_TOKENS
-from remotereasoner.policy.nano.vocabulary import CLASSES
+from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS
 
 HIDDEN = 16
-SHIP, WATER = CLASSES.index("ship"), CLASSES.index("water")
-
-
-def listing():  # type: ignore[no-untyped-def]
-    return make_listing(
-        [
-            ListedObject(SHIP, (0.1, 0.1, 0.3, 0.2), 0.02, 0.5, 0),
-            ListedObject(SHIP, (0.5, 0.6, 0.9, 0.9), 0.12, 0.9, 1),
-            ListedObject(WATER, (0.0, 0.0, 1.0, 0.5), 0.4, 0.7, 2),
-        ]
-    )
 
 
 def tower() -> LanguageTower:
-    """With an embedder whose every part does something."""
     torch.manual_seed(0)
-    made = LanguageTower(tiny_config()).eval()
-    with torch.no_grad():
-        for p in made.embedder.parameters():
-            p.normal_()
-    return made
+    return LanguageTower(tiny_config()).eval()
 
 
 def base_tensors(made: LanguageTower) -> dict[str, Tensor]:
@@ -59,7 +38,7 @@ def adapter_tensors(made: LanguageTower, rank: int = 2) -> dict[str, Tensor]:
             assert isinstance(module, nn.Linear)
             tensors[f"lora.{name}.A"] = torch.randn(rank, module.in_features).half()
             tensors[f"lora.{name}.B"] = torch.randn(module.out_features, rank).half()
-    return tensors | {f"embedder.{n}": torch.randn_like(p).half() for n, p in made.embedder.named_parameters()}
+    return tensors
 
 
 def test_the_base_is_the_published_architecture() -> None:
@@ -155,80 +134,19 @@ def test_a_base_of_another_shape_is_refused(name: str, shape: tuple[int, ...]) -
         made.load_base(base_tensors(made) | {name: torch.zeros(shape)})
 
 
-def test_the_adapter_sets_added_rows_and_embedder() -> None:
+def test_the_adapter_sets_the_added_rows() -> None:
     made = tower()
     tensors = adapter_tensors(made)
     made.load_adapter(tensors, 1.0)
     assert torch.equal(made.embedding_matrix()[BASE_TOKENS:], tensors["added_rows"].float())
-    for name, p in made.embedder.named_parameters():
-        assert torch.equal(p, tensors[f"embedder.{name}"].float()), name
 
 
-@pytest.mark.parametrize(
-    ("name", "tensor"),
-    [
-        ("added_rows", None),
-        ("added_rows", torch.zeros(ADDED_TOKENS - 1, HIDDEN)),
-        ("embedder.classes", None),
-        ("embedder.relations", torch.zeros(2, HIDDEN)),
-        ("embedder.surplus", torch.zeros(1)),
-    ],
-)
-def test_an_adapter_without_its_parts_is_refused(name: str, tensor: Tensor | None) -> None:
+@pytest.mark.parametrize("rows", [None, torch.zeros(ADDED_TOKENS - 1, HIDDEN)])
+def test_an_adapter_without_its_rows_is_refused(rows: Tensor | None) -> None:
     made = tower()
     tensors = adapter_tensors(made)
-    tensors.pop(name, None)
-    if tensor is not None:
-        tensors[name] = tensor
+    tensors.pop("added_rows")
+    if rows is not None:
+        tensors["added_rows"] = rows
     with pytest.raises(CheckpointError, match="object"):
         made.load_adapter(tensors, 1.0)
-
-
-def test_object_features_are_class_relations_and_geometry() -> None:
-    made, shown = tower(), listing()
-    embedder = made.embedder
-    with torch.no_grad():
-        got = embedder.objects(shown)
-        assert got.shape == (3, HIDDEN)
-        for n, o in enumerate(shown.objects):
-            expected = embedder.classes[o.class_index].clone()
-            for k, flag in enumerate(shown.relations[n]):
-                expected += float(flag) * embedder.relations[k]
-            expected += embedder.geometry(torch.tensor(shown.geometry[n], dtype=torch.float32))
-            assert torch.allclose(got[n], expected, atol=1e-4)
-
-
-def test_a_fresh_embedder_adds_nothing() -> None:
-    embedder = ObjectEmbedder(HIDDEN)
-    with torch.no_grad():
-        assert not embedder.objects(listing()).any()
-        assert not embedder.scenes(np.ones(SCENE_SIZE)).any()
-    assert embedder.geometry[0].in_features == GEOMETRY_SIZE
-
-
-@pytest.mark.parametrize("with_scene", [True, False])
-def test_features_are_added_where_each_object_stands_last_and_at_the_scene(with_scene: bool) -> None:
-    made, shown, tokenizer = tower(), listing(), small_tokenizer()
-    ids = tokenizer.prefix_ids("Be brief.", shown) + tokenizer.question_ids("Where?")
-    scene = np.random.default_rng(0).random(SCENE_SIZE) if with_scene else None
-    with torch.no_grad():
-        embedded = made.embed_prompt(ids, shown, scene)
-        plain = made.embedding_matrix()[torch.tensor(ids)]
-        expected = plain.clone()
-        for n, feature in enumerate(made.embedder.objects(shown)):
-            last = max(place for place, token in enumerate(ids) if token == BASE_TOKENS + n)
-            expected[last] += feature
-        if scene is not None:
-            for n, feature in enumerate(made.embedder.scenes(scene)):
-                expected[ids.index(BASE_TOKENS + MAX_OBJECTS + n)] += feature
-    assert embedded.shape == (len(ids), HIDDEN)
-    assert torch.allclose(embedded, expected, atol=1e-5)
-    changed = (embedded != plain).any(1).sum()
-    assert changed == 3 + (SCENE_TOKENS if with_scene else 0)
-
-
-def test_a_prompt_without_objects() -> None:
-    made, nothing, tokenizer = tower(), make_listing([]), small_tokenizer()
-    ids = tokenizer.prefix_ids("Be brief.", nothing)
-    with torch.no_grad():
-        assert torch.equal(made.embed_prompt(ids, nothing, None), made.embedding_matrix()[torch.tensor(ids)])

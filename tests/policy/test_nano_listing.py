@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from remotereasoner.policy.nano.listing import (
-    GEOMETRY_SIZE,
+    RELATION_WORDS,
     RELATIONS,
     ListedObject,
     Listing,
@@ -134,18 +134,22 @@ def test_the_most_certain_objects_stay(most: int) -> None:
     assert sum(g.count for g in listing.groups) == most
 
 
-def test_geometry() -> None:
-    box = (0.2, 0.1, 0.6, 0.3)
-    listing = make_listing([item(SHIP, box, 0.75), item(SHIP, (0.0, 0.0, 0.1, 0.1), 0.25)])
-    assert listing.geometry.shape == (2, GEOMETRY_SIZE)
-    expected = [-0.2, -0.6, 0.4, 0.2, math.sqrt(0.08), math.log(0.401 / 0.201), 0.75, 2 / 20]
-    assert listing.geometry[0] == pytest.approx(expected)
+def test_words_of_a_group_say_who_is_what() -> None:
+    small, large = (0.0, 0.0, 0.1, 0.1), (0.5, 0.5, 0.9, 0.9)
+    listing = make_listing(
+        [item(SHIP, small), item(SHIP, large), item(HARBOR, large), item(WATER, (0.0, 0.0, 0.3, 0.3))]
+    )
+    ships, harbor, _ = listing.groups
+    named = dict(listing.named(ships))
+    assert set(named) == set(RELATION_WORDS.values())
+    assert (named["largest"], named["smallest"]) == (0, 1)
+    assert (named["north"], named["southeast"], named["shore"]) == (1, 0, 1)
+    assert listing.named(harbor) == []
 
 
 def test_nothing_is_a_listing_too() -> None:
     listing = make_listing([])
     assert listing.groups == listing.objects == ()
-    assert listing.geometry.shape == (0, GEOMETRY_SIZE)
     assert listing.relations.shape == (0, len(RELATIONS))
 
 
@@ -156,7 +160,7 @@ def test_a_perception_is_listed_in_shares_with_its_origin() -> None:
         Proposal((0, 0, 200, 100), WATER, 0.9, 5000, (5, 5), none),
         Proposal((50, 50, 110, 90), SHIP, 0.4, 2400, (80, 70), none),
     )
-    listing = list_objects(Perception(proposals, np.zeros(4), np.zeros(192)), (100, 200))
+    listing = list_objects(Perception(proposals), (100, 200))
     assert [o.source for o in listing.objects] == [2, 0, 1]
     assert listing.objects[1].box_01 == (0.05, 0.2, 0.15, 0.4)
     assert listing.objects[2].size_01 == 0.25  # of the region, not of its box

@@ -249,13 +249,9 @@ def test_small_parts_go_and_the_largest_of_many_stay() -> None:
     assert sorted(p.size_px2 for p in all_of_them) == [64 * 3 * n for n in (3, 4, 5, 6, 7, 7, 7)]
 
 
-def test_shares_and_maps_of_areas_leave_the_padding_out() -> None:
+def test_maps_of_areas_leave_the_padding_out() -> None:
     tower = ChosenTower(areas={"water": block(0, 0, 40, 25)})  # the left half, and all of the padding below it
     image = grey(300, 400)
-    shares = look(tower, image).area_shares
-    assert shares.shape == (len(AREAS),)
-    assert shares[AREAS.index("water")] == pytest.approx(0.5, abs=0.01)
-    assert shares[AREAS.index("road")] < 1e-4
     probabilities = area_map(cast("PerceptionTower", tower), image)
     assert probabilities.shape == (len(AREAS), 75, 100)
     water = probabilities[AREAS.index("water")] > 0.5
@@ -263,22 +259,10 @@ def test_shares_and_maps_of_areas_leave_the_padding_out() -> None:
     assert not water[:, 50:].any()
 
 
-def test_the_scene_feature_is_mean_and_maximum_of_the_coarsest_level() -> None:
-    class Stepped(ChosenTower):
-        def forward(self, image: torch.Tensor):  # type: ignore[no-untyped-def]
-            output = super().forward(image)
-            output.pyramid[2] = torch.arange(3 * 4, dtype=torch.float32).reshape(1, 3, 2, 2)
-            return output
-
-    feature = look(Stepped(), grey(64, 64)).scene_feature
-    assert feature.tolist() == [1.5, 5.5, 9.5, 3, 7, 11]
-
-
 @pytest.mark.parametrize("image_hw", [(300, 400), (5, 5), (1, 900), (2000, 40)])
 def test_nothing_seen_is_nothing_proposed(image_hw: tuple[int, int]) -> None:
     perception = look(ChosenTower(), grey(*image_hw))
     assert perception.proposals == ()
-    assert np.isfinite(perception.area_shares).all()
 
 
 def test_a_real_tower_runs_through() -> None:
@@ -295,4 +279,3 @@ def test_a_real_tower_runs_through() -> None:
         assert x1 <= p.point_xy[0] <= x2
         assert y1 <= p.point_xy[1] <= y2
         assert 0 <= p.score <= 1
-    assert perception.scene_feature.shape == (32,)

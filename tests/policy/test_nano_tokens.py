@@ -14,9 +14,9 @@ from remotereasoner.policy.nano.tokens import (
     ADDED_TOKENS,
     BASE_TOKENS,
     MAX_OBJECTS,
-    SCENE_TOKENS,
     TAGS,
     NanoTokenizer,
+    listing_text,
     trim_tokenizer,
 )
 from remotereasoner.policy.nano.vocabulary import CLASSES
@@ -54,7 +54,7 @@ def test_the_first_merges_are_kept_and_used() -> None:
 
 def test_added_tokens_follow_the_kept_ones() -> None:
     tokenizer = trimmed_at(300)
-    names = [f"<|obj_{k}|>" for k in range(MAX_OBJECTS)] + [f"<|scene_{k}|>" for k in range(SCENE_TOKENS)] + list(TAGS)
+    names = [f"<|obj_{k}|>" for k in range(MAX_OBJECTS)] + list(TAGS)
     assert len(names) == ADDED_TOKENS
     assert [tokenizer.token_to_id(n) for n in names] == list(range(300, 300 + ADDED_TOKENS))
     assert tokenizer.get_vocab_size() == 300 + ADDED_TOKENS
@@ -70,8 +70,7 @@ def test_the_ids_that_the_language_tower_counts_on() -> None:
     tokenizer = small_tokenizer()
     assert tokenizer.end_id == 2
     assert tokenizer.first_object_id == BASE_TOKENS
-    assert tokenizer.first_scene_id == BASE_TOKENS + MAX_OBJECTS
-    assert tokenizer.object_ids(3, 5) == [BASE_TOKENS + 3, BASE_TOKENS + 4, BASE_TOKENS + 5]
+    assert tokenizer.encode("<|obj_3|>") == [BASE_TOKENS + 3]
 
 
 def test_references_and_tags_survive_decoding_and_turn_markers_do_not() -> None:
@@ -86,7 +85,7 @@ def test_turn_markers_are_single_tokens() -> None:
     assert small_tokenizer().encode("".join(SPECIALS)) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["<|im_end|>", "<|obj_0|>", "<|scene_0|>"])
+@pytest.mark.parametrize("name", ["<|im_end|>", "<|obj_0|>", "<answer>"])
 def test_a_tokenizer_without_its_tokens_is_refused(name: str) -> None:
     facts = trim_tokenizer(json.loads(full_tokenizer_text(400)), 300)
     text = json.dumps(facts).replace(name, "<|other|>")
@@ -107,45 +106,43 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
         NanoTokenizer.from_file(path)
 
 
-def listing_of(**counts: int):  # type: ignore[no-untyped-def]
-    objects = [
-        ListedObject(CLASSES.index(name), (0.1, 0.1, 0.2, 0.2), 0.01, 0.5, 0)
-        for name, count in counts.items()
-        for _ in range(count)
-    ]
-    return make_listing(objects)
+def ships_and_a_harbor():  # type: ignore[no-untyped-def]
+    """Three ships, each larger and farther to the south-east than the one before, and a harbor."""
+    boxes = [(0.1, 0.1, 0.2, 0.2), (0.4, 0.4, 0.6, 0.6), (0.7, 0.6, 1.0, 0.9)]
+    ships = [ListedObject(CLASSES.index("ship"), b, (b[2] - b[0]) ** 2, 0.5, n) for n, b in enumerate(boxes)]
+    return make_listing([*ships, ListedObject(CLASSES.index("harbor"), (0.0, 0.0, 0.5, 1.0), 0.5, 0.5, 3)])
 
 
-def test_the_listing_in_words_and_objects() -> None:
-    tokenizer = small_tokenizer()
-    ids = tokenizer.visual_ids(listing_of(ship=3, harbor=1))
-    assert ids[:2] == [tokenizer.first_scene_id, tokenizer.first_scene_id + 1]
-    assert tokenizer.decode(ids[2:]) == (
-        "\nSeen: 3 ships <|obj_0|>-<|obj_2|>:<|obj_0|><|obj_1|><|obj_2|>; 1 harbor <|obj_3|>:<|obj_3|>."
+def test_the_listing_in_words() -> None:
+    """Numbers go by size; a group of one has no relations."""
+    assert listing_text(ships_and_a_harbor()) == (
+        "Seen: 3 ships <|obj_0|>-<|obj_2|>: largest <|obj_0|> smallest <|obj_2|> north <|obj_2|> south <|obj_0|>"
+        " west <|obj_2|> east <|obj_0|> center <|obj_1|> northwest <|obj_2|> northeast <|obj_1|> southwest <|obj_1|>"
+        " southeast <|obj_0|> isolated <|obj_2|>; 1 harbor <|obj_3|>."
     )
-    assert [i - BASE_TOKENS for i in ids[2:] if i >= BASE_TOKENS] == [0, 2, 0, 1, 2, 3, 3]
+
+
+def test_every_reference_of_the_listing_is_one_token() -> None:
+    ids = small_tokenizer().encode(listing_text(ships_and_a_harbor()))
+    assert sum(i >= BASE_TOKENS for i in ids) == 2 + 12 + 1
 
 
 def test_an_empty_listing_says_so() -> None:
-    tokenizer = small_tokenizer()
-    assert tokenizer.decode(tokenizer.visual_ids(listing_of())[2:]) == "\nSeen: nothing known."
+    assert listing_text(make_listing([])) == "Seen: nothing known."
 
 
 def test_the_prompt_is_one_turn_of_system_and_user() -> None:
     tokenizer = small_tokenizer()
-    ids = tokenizer.prefix_ids("Be brief.", listing_of(ship=1)) + tokenizer.question_ids("Where?")
+    ids = tokenizer.prefix_ids("Be brief.", make_listing([])) + tokenizer.question_ids("Where?")
     assert ids.count(1) == 3
     assert ids.count(2) == 2
-    assert tokenizer.decode(ids) == (
-        "system\nBe brief.\nuser\n<|scene_0|><|scene_1|>\nSeen: 1 ship <|obj_0|>:<|obj_0|>.\nWhere?\nassistant\n"
-    )
+    assert tokenizer.decode(ids) == "system\nBe brief.\nuser\nSeen: nothing known.\nWhere?\nassistant\n"
 
 
 def test_the_committed_tokenizer() -> None:
     path = Path(str(resources.files("remotereasoner"))) / "weights" / "nano" / "tokenizer.json"
     tokenizer = NanoTokenizer.from_file(path)
     assert (tokenizer.end_id, tokenizer.first_object_id) == (2, BASE_TOKENS)
-    assert tokenizer.first_scene_id == BASE_TOKENS + MAX_OBJECTS
     text = compose_completion("Où? There are 3 ships.", "<|obj_0|>-<|obj_2|>")
     ids = tokenizer.encode(text)
     assert tokenizer.decode([*ids, tokenizer.end_id]) == text

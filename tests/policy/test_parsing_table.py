@@ -509,3 +509,10 @@ def test_references_carry_what_the_tower_saw_and_how_sure_it_was() -> None:
     answer = parse_completion(completion, task="locate", codec=EmbeddedReferenceCodec(), image_hw=(400, 600))
     assert answer.labels == ("ship", "harbor")
     assert answer.scores == (0.9, 0.4)
+
+
+def test_references_quoted_in_the_reasoning_are_not_shown_and_not_counted() -> None:
+    text = "<think>Of the ships I take east <|obj_1|>. Not <|obj_0|>-<|obj_1|>.</think>\n<answer><|obj_1|></answer>"
+    read = parse(text, codec=EmbeddedReferenceCodec(), references=REFERENCES)
+    assert read.reasoning == "Of the ships I take east. Not."
+    assert read.boxes_xyxy == (REFERENCES[1],)

@@ -10,7 +10,7 @@ from remotereasoner.policy.nano.vocabulary import CLASSES
 from remotereasoner.training.nano.questions import QuestionBank
 from remotereasoner.training.nano.val_samples import val_samples
 
-FIELDS = {"id", "image", "query", "boxes", "task", "split", "source", "kind", "category"}
+FIELDS = {"id", "image", "query", "boxes", "task", "split", "source", "kind", "category", "attributes"}
 
 
 def row(objects: list[tuple[str, list[float]]], exhaustive: list[str] | None, number: int = 0) -> dict[str, Any]:
@@ -40,6 +40,8 @@ def test_every_sample_has_its_fields_and_a_name_of_its_own(tmp_path: Path) -> No
         assert set(sample) == FIELDS
         assert (sample["task"], sample["split"], sample["source"]) == ("locate", "val", "nwpu_vhr10")
         assert sample["query"]
+        is_implicit = sample["kind"].endswith("implicit") or sample["attributes"]["asked"] == "implicit_absent"
+        assert not is_implicit or sample["attributes"]["style"] in ("plain", "oblique")
         assert sample["category"] is None or sample["category"] in CLASSES
     assert {s["image"] for s in samples} == {f"images/{n}.jpg" for n in range(4)}
 

@@ -99,4 +99,5 @@ def merge(adapter: Path, out: Path, base: str | None, dtype: str, as_json: bool)
     if as_json:
         print_json({"model": str(written)})
     else:
-        lines(f"Merged model in {written}; use it as --model {written}")
+        spec = written if (written / "config.json").is_file() else f"embedded:{written}"
+        lines(f"Merged model in {written}; use it as --model {spec}")

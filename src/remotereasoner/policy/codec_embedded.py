@@ -74,4 +74,4 @@ class EmbeddedReferenceCodec:
 
     def instruction(self, grid_hw: SizeHw) -> str:  # noqa: ARG002 - the protocol's
         # No reference is spelled out here: in this model's vocabulary it would be the object itself.
-        return "Answer with object references, singly or as ranges."
+        return "Mark it."

@@ -70,6 +70,8 @@ def prompt_texts(
         raise UsageError("the question is empty")
     if style == "lists":
         return _lists_texts(task, text, instruction)
+    if style == "references" and task == "locate":
+        return _SYSTEM, f"Question: {text}\n{instruction}"
     if task == "locate":
         return _SYSTEM, f"Question: {text}\nMark everything that answers it. {instruction} Write [] if nothing does."
     if task == "vqa":

@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
 __all__ = ["merge"]
 
 _ADAPTER = "adapter_config.json"
+EMBEDDED = "embedded"
 # Everything of a checkpoint that is neither weights nor the model's configuration: tokenizer, processor, templates.
 _BESIDE = ("*.json", "*.jinja", "*.txt", "*.model")
 _NOT_BESIDE = ("config.json", "model.safetensors.index.json", _ADAPTER)
@@ -39,6 +40,10 @@ def merge(adapter: Path, out: Path, *, base: str | None = None, dtype: str = "au
     if out.exists():
         raise UsageError(f"{out} exists: merge into a new folder")
     settings = _settings(adapter)
+    if base is None and settings.get("base_model_name_or_path") == EMBEDDED:
+        from remotereasoner.training.nano.combine import combine_into
+
+        return combine_into(adapter, out)
     where = base if base is not None else str(settings.get("base_model_name_or_path"))
     folder, _ = fetch_checkpoint(
         where, revision=settings.get("revision") if base is None else None, local_files_only=False

@@ -29,7 +29,7 @@ from remotereasoner.training.data_sets import Row, sample_pixels
 from remotereasoner.training.options import LANGUAGE_LINEARS
 from remotereasoner.training.targets import target_text
 
-__all__ = ["ImageRows", "TrainablePolicy", "answer_of_row", "load_trainable"]
+__all__ = ["ImageRows", "TrainablePolicy", "answer_of_row", "load_trainable", "reward_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,9 @@ def load_trainable(config: TrainConfig) -> TrainablePolicy:
     Raises UsageError, ModelNotFoundError, CheckpointError.
     """
     if config.model.name == "embedded":
-        raise UsageError("model.name: the embedded model is not trained by this command")
+        from remotereasoner.training.nano.policy import load_embedded
+
+        return load_embedded(config.model)
     return _load_checkpoint(config.model)
 
 

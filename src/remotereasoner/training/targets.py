@@ -13,7 +13,7 @@ from remotereasoner.policy.codec_families import UnitCodec
 from remotereasoner.policy.prompts import compose_completion
 from remotereasoner.types import BoxXyxy, SizeHw
 
-__all__ = ["MAX_REASONING_CHARS", "encoded_boxes", "target_text"]
+__all__ = ["MAX_REASONING_CHARS", "checked_reasoning", "encoded_boxes", "target_text"]
 
 MAX_REASONING_CHARS = 4_000
 
@@ -23,17 +23,23 @@ def target_text(sample: Sample, codec: CoordinateCodec, image_hw: SizeHw) -> str
 
     Raises UsageError for a codec whose answers are no coordinates, and for a ``reasoning`` that is no text.
     """
+    reasoning = checked_reasoning(sample)
+    if sample.task == "locate":
+        return compose_completion(reasoning, _boxes_text(sample, codec, image_hw))
+    if sample.task == "caption" and codec.style == "lists":
+        return sample.answers[0]  # that wording asks for the bare sentence
+    return compose_completion(reasoning, sample.answers[0])
+
+
+def checked_reasoning(sample: Sample) -> str:
+    """``attributes.reasoning`` on one line, "" where there is none. Raises UsageError for what could close a tag."""
     reasoning = sample.attributes.get("reasoning", "")
     if not isinstance(reasoning, str) or len(reasoning) > MAX_REASONING_CHARS:
         raise UsageError(f"sample {sample.id}: reasoning must be text of at most {MAX_REASONING_CHARS} characters")
     reasoning = " ".join(reasoning.split())
     if "<" in reasoning:
         raise UsageError(f"sample {sample.id}: reasoning holds '<', which could close a tag")
-    if sample.task == "locate":
-        return compose_completion(reasoning, _boxes_text(sample, codec, image_hw))
-    if sample.task == "caption" and codec.style == "lists":
-        return sample.answers[0]  # that wording asks for the bare sentence
-    return compose_completion(reasoning, sample.answers[0])
+    return reasoning
 
 
 def _boxes_text(sample: Sample, codec: CoordinateCodec, image_hw: SizeHw) -> str:

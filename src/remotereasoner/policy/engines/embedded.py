@@ -86,8 +86,15 @@ def _checked(path: Path) -> Path:
 class EmbeddedEngine:
     """Answers with object references; the codec turns them into boxes of the image that was handed over."""
 
-    def __init__(self, model: NanoModel | None = None, *, cache_dir: Path | None = None, batch_size: int = 8) -> None:
-        self._model = model or NanoModel.load(cache_dir=cache_dir)
+    def __init__(
+        self,
+        model: NanoModel | None = None,
+        *,
+        weights_dir: Path | None = None,
+        cache_dir: Path | None = None,
+        batch_size: int = 8,
+    ) -> None:
+        self._model = model or NanoModel.load(weights_dir, cache_dir)
         self._batch_size = batch_size
         self._codec = EmbeddedReferenceCodec()
         self._last: tuple[np.ndarray, Perception, Listing] | None = None
@@ -128,20 +135,19 @@ class EmbeddedEngine:
     def _generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         began = time.perf_counter()
         model, tokenizer = self._model.language, self._model.tokenizer
-        embedded, seen = [], []
+        asked: list[list[int]] = []
+        seen: list[tuple[Perception, Listing]] = []
         with torch.inference_mode():
             for prompt in prompts:
                 perception, listing = self.perceive(prompt.image)
                 seen.append((perception, listing))
-                ids = tokenizer.prefix_ids(prompt.system, listing) + tokenizer.question_ids(prompt.user)
-                scene = np.concatenate([perception.scene_feature, perception.area_shares])
-                embedded.append(model.embed_prompt(ids, listing, scene))
-            longest = max(len(e) for e in embedded)
-            inputs = torch.zeros(len(embedded), longest, embedded[0].shape[1])
-            mask = torch.zeros(len(embedded), longest, dtype=torch.long)
-            for row, e in enumerate(embedded):
-                inputs[row, longest - len(e) :] = e
-                mask[row, longest - len(e) :] = 1
+                asked.append(tokenizer.prefix_ids(prompt.system, listing) + tokenizer.question_ids(prompt.user))
+            longest = max(len(ids) for ids in asked)
+            inputs = torch.full((len(asked), longest), tokenizer.end_id)
+            mask = torch.zeros_like(inputs)
+            for row, ids in enumerate(asked):
+                inputs[row, longest - len(ids) :] = torch.tensor(ids)
+                mask[row, longest - len(ids) :] = 1
             llama: Any = model.llama
             limit = min(sampling.max_new_tokens, MAX_NEW_TOKENS)
             greedy = sampling.temperature == 0
@@ -151,15 +157,15 @@ class EmbeddedEngine:
                     if sampling.seed is not None:
                         torch.manual_seed(sampling.seed)
                     written = llama.generate(
-                        inputs_embeds=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
+                        input_ids=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
                         eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.end_id, **options,
                     )  # fmt: skip
             except (RuntimeError, ValueError) as error:
                 raise EngineError(f"the embedded model failed: {error}") from error
         spent = (time.perf_counter() - began) / len(prompts)
         return [
-            self._completion(prompt, row.tolist(), len(e), spent, perception, listing)
-            for prompt, row, e, (perception, listing) in zip(prompts, written, embedded, seen, strict=True)
+            self._completion(prompt, row[longest:].tolist(), len(ids), spent, perception, listing)
+            for prompt, row, ids, (perception, listing) in zip(prompts, written, asked, seen, strict=True)
         ]
 
     def _completion(

@@ -1,7 +1,7 @@
-"""What the language tower is shown of a perception: objects by class, with their geometry and their place in it.
+"""What the language tower is told of a perception: objects by class, numbered, and which of a class is what.
 
-The listing is the visual part of the prompt. Its words ("3 ships:") are text; each object that follows is one position
-whose embedding carries the object's class, geometry and relations (see ``language.py``).
+The listing is the visual part of the prompt, in words: ``3 ships <|obj_0|>-<|obj_2|>: largest <|obj_0|> north …``.
+Every answer is then a copy of references that stand behind the words that the reasoning has arrived at.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from remotereasoner.policy.nano.proposals import Perception
 from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS, SINGULARS
 from remotereasoner.types import FloatArray, SizeHw
 
-__all__ = ["GEOMETRY_SIZE", "RELATIONS", "Group", "ListedObject", "Listing", "list_objects", "make_listing"]
+__all__ = ["RELATIONS", "RELATION_WORDS", "Group", "ListedObject", "Listing", "list_objects", "make_listing"]
 
-RELATIONS: tuple[str, ...] = (
-    "largest",
-    "smallest",
-    "northernmost",
-    "southernmost",
-    "westernmost",
-    "easternmost",
-    "nearest_center",
-    "top_left",
-    "top_right",
-    "bottom_left",
-    "bottom_right",
-    "most_isolated",
-    "nearest_water",
-)
-GEOMETRY_SIZE = 8
+RELATION_WORDS: dict[str, str] = {
+    "largest": "largest",
+    "smallest": "smallest",
+    "northernmost": "north",
+    "southernmost": "south",
+    "westernmost": "west",
+    "easternmost": "east",
+    "nearest_center": "center",
+    "top_left": "northwest",
+    "top_right": "northeast",
+    "bottom_left": "southwest",
+    "bottom_right": "southeast",
+    "most_isolated": "isolated",
+    "nearest_water": "shore",
+}
+"""Relation -> the word that stands before its object in the listing; up is called north, as in the questions."""
+RELATIONS: tuple[str, ...] = tuple(RELATION_WORDS)
 _WATER = CLASSES.index("water")
 
 
@@ -74,15 +75,23 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """Numbered objects with their features."""
+    """Numbered objects with what each is among its class."""
 
     groups: tuple[Group, ...]
     objects: tuple[ListedObject, ...]
     """In the order of their numbers."""
-    geometry: FloatArray
-    """(N, GEOMETRY_SIZE)."""
     relations: FloatArray
     """(N, len(RELATIONS)) of 0 and 1: what the object is among those of its class."""
+
+    def named(self, group: Group) -> list[tuple[str, int]]:
+        """(word, number) of every relation within a group of two or more: ``("largest", 3)``."""
+        if group.count == 1:
+            return []
+        found = []
+        for column, relation in enumerate(RELATIONS):
+            holds = np.flatnonzero(self.relations[group.first : group.last + 1, column])
+            found += [(RELATION_WORDS[relation], group.first + int(k)) for k in holds]
+        return found
 
     def group_of(self, class_index: int) -> Group | None:
         """The group of a class, None where nothing of it is listed."""
@@ -128,20 +137,11 @@ def make_listing(objects: list[ListedObject], max_objects: int = 64) -> Listing:
     sizes = np.array([o.size_01 for o in ordered])
     relations = np.zeros((len(ordered), len(RELATIONS)))
     water = boxes[[o.class_index == _WATER for o in ordered]] if ordered else boxes
-    sides = boxes[:, 2:] - boxes[:, :2]
-    geometry = np.zeros((len(ordered), GEOMETRY_SIZE))
-    if ordered:
-        geometry[:, 0:2] = (boxes[:, :2] + boxes[:, 2:]) - 1.0
-        geometry[:, 2:4] = sides
-        geometry[:, 4] = np.sqrt(sizes)
-        geometry[:, 5] = np.log((sides[:, 0] + 1e-3) / (sides[:, 1] + 1e-3))
-        geometry[:, 6] = [o.score for o in ordered]
     for group in groups:
         rows = slice(group.first, group.last + 1)
         around = water if group.class_index != _WATER else water[:0]
         relations[rows] = _relations(boxes[rows], sizes[rows], around)
-        geometry[rows, 7] = group.count / 20
-    return Listing(tuple(groups), tuple(ordered), geometry, relations)
+    return Listing(tuple(groups), tuple(ordered), relations)
 
 
 def list_objects(perception: Perception, image_hw: SizeHw, max_objects: int = 64) -> Listing:

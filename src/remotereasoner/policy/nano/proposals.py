@@ -61,10 +61,6 @@ class Perception:
     """All that the tower hands on for one image."""
 
     proposals: tuple[Proposal, ...]
-    area_shares: FloatArray
-    """(areas,): mean probability of each area over the image."""
-    scene_feature: FloatArray
-    """(2 * width,): mean and maximum of the coarsest pyramid level."""
 
 
 def view_of(image_hw: SizeHw, settings: ProposalSettings) -> SizeHw:
@@ -221,6 +217,4 @@ def perceive(tower: PerceptionTower, image: UInt8Array, settings: ProposalSettin
     sx, sy = image.shape[1] / width, image.shape[0] / height
     chosen = [_rescaled(p, sx, sy) for p in things[:room] + areas]
     chosen.sort(key=lambda p: (p.class_index, -p.score))
-    coarse = output.pyramid[2][0].flatten(1)
-    scene = torch.cat([coarse.mean(1), coarse.amax(1)]).double().numpy()
-    return Perception(tuple(chosen), area_probs.mean((1, 2)), scene)
+    return Perception(tuple(chosen))

@@ -1,7 +1,7 @@
 """Text to token ids and back for the language tower, and the token sequence of a prompt.
 
 The vocabulary is SmolLM2's, cut to its first ``BASE_TOKENS`` entries (byte-pair ids are in merge order, so that a
-prefix is a valid tokenizer), followed by 64 object references, two places for the scene as a whole, and the four tags.
+prefix is a valid tokenizer), followed by 64 object references and the four tags.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from remotereasoner.errors import CheckpointError
-from remotereasoner.policy.codec_embedded import write_references
+from remotereasoner.policy.codec_embedded import reference, write_references
 from remotereasoner.policy.nano.listing import Listing
 
-__all__ = ["ADDED_TOKENS", "BASE_TOKENS", "MAX_OBJECTS", "NanoTokenizer", "trim_tokenizer"]
+__all__ = ["ADDED_TOKENS", "BASE_TOKENS", "MAX_OBJECTS", "NanoTokenizer", "listing_text", "trim_tokenizer"]
 
 BASE_TOKENS = 16_384
 MAX_OBJECTS = 64
-SCENE_TOKENS = 2
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # one token each: they are written with every answer
-ADDED_TOKENS = MAX_OBJECTS + SCENE_TOKENS + len(TAGS)
+ADDED_TOKENS = MAX_OBJECTS + len(TAGS)
 
 
 def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str, object]:
@@ -37,8 +36,7 @@ def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str
         if left in vocabulary and right in vocabulary and left + right in vocabulary:
             merges.append([left, right])
     model["merges"] = merges
-    names = [f"<|obj_{k}|>" for k in range(MAX_OBJECTS)] + [f"<|scene_{k}|>" for k in range(SCENE_TOKENS)]
-    names += TAGS
+    names = [reference(k) for k in range(MAX_OBJECTS)] + list(TAGS)
     for offset, name in enumerate(names):
         # ordinary added tokens, not special ones: decoding with skip_special_tokens must keep the references
         trimmed["added_tokens"].append(
@@ -55,6 +53,18 @@ def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str
     return trimmed
 
 
+def listing_text(listing: Listing) -> str:
+    """``Seen: 3 ships <|obj_0|>-<|obj_2|>: largest <|obj_0|> north <|obj_2|>; 1 harbor <|obj_3|>.``
+
+    Groups of one object carry no relations: whatever is asked of them, it is that one.
+    """
+    groups = []
+    for group in listing.groups:
+        told = "".join(f" {word} {reference(number)}" for word, number in listing.named(group))
+        groups.append(f" {group.words} {write_references(group.numbers)}{':' if told else ''}{told}")
+    return f"Seen:{';'.join(groups) or ' nothing known'}."
+
+
 class NanoTokenizer:
     """Encodes prompts of the embedded model; wraps the ``tokenizers`` library."""
 
@@ -62,8 +72,7 @@ class NanoTokenizer:
         self._tokenizer = tokenizer
         self.end_id = self._id("<|im_end|>")
         self.answer_id = self._id("<answer>")
-        self.first_object_id = self._id("<|obj_0|>")
-        self.first_scene_id = self._id("<|scene_0|>")
+        self.first_object_id = self._id(reference(0))
 
     def _id(self, name: str) -> int:
         index = self._tokenizer.token_to_id(name)
@@ -90,31 +99,9 @@ class NanoTokenizer:
         """Text of ids, object references included, turn markers left out."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
-    def object_ids(self, first: int, last: int) -> list[int]:
-        """Ids of the references ``first`` … ``last``."""
-        return list(range(self.first_object_id + first, self.first_object_id + last + 1))
-
-    def visual_ids(self, listing: Listing) -> list[int]:
-        """The listing as ids: two scene places, then ``Seen: 3 ships <|obj_0|>-<|obj_2|>: <objects>; …``.
-
-        The references before the colon are plain text to be copied; those after it are the objects themselves, which
-        :meth:`LanguageTower.embed_prompt` gives their features: the last occurrence of each reference.
-        """
-        ids = [self.first_scene_id, self.first_scene_id + 1, *self.encode("\nSeen:")]
-        if not listing.groups:
-            return [*ids, *self.encode(" nothing known.")]
-        for n, group in enumerate(listing.groups):
-            named = write_references(group.numbers)
-            ids += self.encode(f"{';' if n else ''} {group.words} {named}:")
-            ids += self.object_ids(group.first, group.last)
-        return [*ids, *self.encode(".")]
-
     def prefix_ids(self, system: str, listing: Listing) -> list[int]:
         """Everything that all questions about one image share."""
-        return [
-            *self.encode(f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n"),
-            *self.visual_ids(listing),
-        ]
+        return self.encode(f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{listing_text(listing)}")
 
     def question_ids(self, user: str) -> list[int]:
         """What follows the prefix, up to where the model begins to write."""

@@ -29,4 +29,5 @@ _MASS_NOUNS |= {
 }
 
 SINGULARS: dict[str, str] = {c: c.replace("_", " ") for c in CLASSES} | {n: w[0] for n, w in _MASS_NOUNS.items()}
-PLURALS: dict[str, str] = {c: f"{s}s" for c, s in SINGULARS.items()} | {n: w[1] for n, w in _MASS_NOUNS.items()}
+PLURALS: dict[str, str] = {c: f"{s}es" if s.endswith("s") else f"{s}s" for c, s in SINGULARS.items()}
+PLURALS |= {n: w[1] for n, w in _MASS_NOUNS.items()}

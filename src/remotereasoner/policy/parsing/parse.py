@@ -14,7 +14,7 @@ from remotereasoner.policy.parsing.limits import ParseLimits, RawBox, Reading, U
 from remotereasoner.policy.parsing.literals import Scan, scan_literals
 from remotereasoner.policy.parsing.marks import read_geochat, read_point_pairs, read_tagged
 from remotereasoner.policy.parsing.phrases import says_none, says_refusal
-from remotereasoner.policy.parsing.references import read_references
+from remotereasoner.policy.parsing.references import read_references, without_references
 from remotereasoner.policy.parsing.sections import Sections, split_sections
 from remotereasoner.policy.parsing.shapes import boxes_of, is_plain
 from remotereasoner.types import SizeHw, Task
@@ -52,7 +52,8 @@ def parse_completion(
         if completion.finish_reason == "refusal":
             return Answer("refused", task, reason="the model declined")
         return Answer("unparseable", task, reason=str(problem))
-    blank = Answer("unparseable", task, reasoning=_cleaned(sections.reasoning, multiline=True))
+    reasoning = without_references(sections.reasoning) if codec.style == "references" else sections.reasoning
+    blank = Answer("unparseable", task, reasoning=_cleaned(reasoning, multiline=True))
     if completion.finish_reason == "refusal":
         return replace(blank, status="refused", reason="the model declined")
     if completion.finish_reason == "length" and not sections.closed:

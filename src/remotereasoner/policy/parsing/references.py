@@ -7,11 +7,17 @@ import re
 from remotereasoner.policy.base import Completion
 from remotereasoner.policy.parsing.limits import RawBox, Reading, UnreadableError
 
-__all__ = ["read_references"]
+__all__ = ["read_references", "without_references"]
 
 _ITEM = re.compile(r"<\|obj_([0-9]{1,6})\|>(?:\s*+(?:-|–|—)\s*+<\|obj_([0-9]{1,6})\|>)?")
+_QUOTED = re.compile(rf"\s*+{_ITEM.pattern}")
 _DIGIT = re.compile(r"[0-9]")
 _SEPARATORS = re.compile(r"[\s,;]*+")
+
+
+def without_references(text: str) -> str:
+    """Reasoning as a person reads it: a reference quoted from the listing says nothing outside the model."""
+    return _QUOTED.sub("", text)
 
 
 def read_references(text: str, completion: Completion) -> Reading | None:

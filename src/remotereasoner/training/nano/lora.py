@@ -8,29 +8,13 @@ from torch import Tensor, nn
 from transformers import LlamaConfig
 
 from remotereasoner.policy.nano.language import LORA_TARGETS, LanguageTower
-from remotereasoner.policy.nano.listing import RELATIONS
-from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS, MAX_OBJECTS, SCENE_TOKENS, TAGS, NanoTokenizer
-from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS
+from remotereasoner.policy.nano.tokens import ADDED_TOKENS, BASE_TOKENS, MAX_OBJECTS, TAGS, NanoTokenizer
 
 __all__ = ["TrainableTower"]
 
-_RELATION_WORDS = {
-    "nearest_center": "center middle",
-    "northernmost": "north top",
-    "southernmost": "south bottom",
-    "westernmost": "west left",
-    "easternmost": "east right",
-    "top_left": "top left corner",
-    "top_right": "top right corner",
-    "bottom_left": "bottom left corner",
-    "bottom_right": "bottom right corner",
-    "most_isolated": "isolated alone",
-    "nearest_water": "near water",
-}
-
 
 class TrainableTower(LanguageTower):
-    """Frozen base, trainable adapter, object rows and object embedder."""
+    """Frozen base, trainable adapter and rows of the added tokens."""
 
     def __init__(
         self,
@@ -53,20 +37,15 @@ class TrainableTower(LanguageTower):
         spread = weight[:BASE_TOKENS].std()
         self.added_rows = nn.Parameter(torch.randn(ADDED_TOKENS, weight.shape[1], generator=generator) * spread)
 
-        def words(text: str) -> Tensor:
-            mean: Tensor = weight[torch.tensor(tokenizer.encode(" " + text))].mean(0)
-            return mean
-
         with torch.no_grad():
-            for k, name in enumerate(CLASSES):
-                self.embedder.classes[k] = words(PLURALS[name])
-            for k, name in enumerate(RELATIONS):
-                self.embedder.relations[k] = 0.7 * words(_RELATION_WORDS.get(name, name))
-            self.added_rows[MAX_OBJECTS:] *= 0.5
             for k, tag in enumerate(TAGS):
-                self.added_rows[MAX_OBJECTS + SCENE_TOKENS + k] = weight[
-                    torch.tensor(tokenizer.encode(tag[1:-1]))
-                ].mean(0)
+                self.added_rows[MAX_OBJECTS + k] = weight[torch.tensor(tokenizer.encode(tag[1:-1]))].mean(0)
+
+    def halve(self) -> None:
+        """Keep the frozen part in bfloat16: with autocast nearly three times as fast on CPUs that know the type."""
+        for p in self.llama.parameters():
+            if not p.requires_grad:
+                p.data = p.data.bfloat16()
 
     def embedding_matrix(self) -> Tensor:
         matrix: Tensor = torch.cat([self.llama.model.embed_tokens.weight[:BASE_TOKENS], self.added_rows])
@@ -75,8 +54,7 @@ class TrainableTower(LanguageTower):
     def parameter_groups(self, lr: float) -> list[dict[str, object]]:
         """The adapter at ``lr``, everything that starts from nothing faster."""
         adapter = [p for n, p in self.llama.named_parameters() if "lora_" in n]
-        fresh = [self.added_rows, *self.embedder.parameters()]
-        return [{"params": adapter, "scale": 1.0}, {"params": fresh, "scale": 2.0, "lr": lr * 2}]
+        return [{"params": adapter, "scale": 1.0}, {"params": [self.added_rows], "scale": 2.0, "lr": lr * 2}]
 
     def export(self) -> dict[str, Tensor]:
         """Tensors as :meth:`LanguageTower.load_adapter` reads them, fp16."""
@@ -86,7 +64,6 @@ class TrainableTower(LanguageTower):
                 tensors["lora." + name.split(".lora_A.")[0] + ".A"] = p
             elif ".lora_B." in name:
                 tensors["lora." + name.split(".lora_B.")[0] + ".B"] = p
-        tensors |= {f"embedder.{n}": p for n, p in self.embedder.named_parameters()}
         return {n: t.detach().half().contiguous() for n, t in tensors.items()}
 
     def resume(self, tensors: dict[str, Tensor]) -> None:
@@ -98,5 +75,3 @@ class TrainableTower(LanguageTower):
                 if name.startswith("lora."):
                     path, which = name.removeprefix("lora.").rsplit(".", 1)
                     own[f"{path}.lora_{which}.default.weight"].copy_(tensor)
-            state = {n.removeprefix("embedder."): t.float() for n, t in tensors.items() if n.startswith("embedder.")}
-            self.embedder.load_state_dict(state)

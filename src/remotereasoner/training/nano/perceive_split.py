@@ -12,40 +12,16 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import numpy as np
 import torch
 
 from remotereasoner.policy.nano.listing import list_objects
 from remotereasoner.policy.nano.proposals import ProposalSettings, perceive
 from remotereasoner.policy.nano.tower import load_tower
-from remotereasoner.training.nano.overhead import LabelledImage, read_split
-
-_SCENES = {
-    "mediumresidential": "a residential area", "buildings": "a built-up area", "parkinglot": "a parking lot",
-    "mobilehomepark": "a mobile home park", "beach": "a beach",
-    "denseresidential": "a dense residential area",
-    "agricultural": "farmland", "chaparral": "chaparral", "runway": "a runway", "harbor": "a harbor",
-    "river": "a river",
-    "intersection": "a road intersection", "golfcourse": "a golf course",
-    "overpass": "an overpass", "forest": "a forest",
-    "freeway": "a freeway", "storagetanks": "a tank farm", "baseballdiamond": "a baseball ground",
-    "tenniscourt": "tennis courts", "airplane": "an airport apron", "sparseresidential": "a sparse residential area",
-}  # fmt: skip
-_SETS = {
-    "aerial_airport": "an airport",
-    "dubai": "a desert city",
-    "solar_drone": "solar panels",
-    "deepforest_trees": "a forest",
-}
-
-
-def setting_of(image: LabelledImage) -> str | None:
-    """A few words for where the image is, from its scene class or set; None where nothing is known."""
-    return _SCENES.get(image.scene or "") or _SETS.get(image.source_set)
+from remotereasoner.training.nano.overhead import read_split
 
 
 def main() -> None:
-    """Write a list of rows: objects (class, box, size, score), scene feature, setting."""
+    """Write a row an image: its objects as (class, box, size, score)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tower", type=Path, required=True, help="folder with tower.safetensors and tower.json")
@@ -66,8 +42,6 @@ def main() -> None:
                 "objects": [
                     [o.class_index, *(float(v) for v in o.box_01), o.size_01, o.score] for o in listing.objects
                 ],
-                "scene": np.concatenate([perception.scene_feature, perception.area_shares]).tolist(),
-                "setting": setting_of(image),
             }
         )
     args.out.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from remotereasoner.policy.codec_embedded import write_references
-from remotereasoner.policy.nano.listing import RELATIONS, Group, Listing
+from remotereasoner.policy.codec_embedded import reference, write_references
+from remotereasoner.policy.nano.listing import RELATION_WORDS, RELATIONS, Group, Listing
 from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS, SINGULARS
 from remotereasoner.types import Task
 
@@ -18,18 +18,6 @@ __all__ = ["Question", "QuestionBank", "Split"]
 
 Split = Literal["train", "val"]
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NEAREST_WATER = {
-    "templates": [
-        "Which {singular} is nearest to the water?", "Find the {singular} closest to the shore.",
-        "Mark the {singular} by the water.",
-        "The {singular} nearest the water, please.", "Which of the {plural} lies closest to water?",
-    ],
-    "templates_val": ["Show the {singular} that is nearest to open water."],
-    "think": [
-        "I compare how far the {plural} are from the water and take the nearest.",
-        "Of the {plural}, the one at the water's edge fits.",
-    ],
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +32,8 @@ class Question:
     targets: tuple[int, ...] = ()
     """Numbers of the objects that answer it (locate)."""
     class_index: int | None = None
+    style: str | None = None
+    """Of an implicit question: ``plain``, as a user asks, or ``oblique``, by allusion."""
 
 
 def _there_are(group: Group | None) -> str:
@@ -53,10 +43,15 @@ def _there_are(group: Group | None) -> str:
     return "There is one." if n == 1 else f"There are {n}."
 
 
+def _looked_up(kind: str, name: str, number: int) -> str:
+    """How the reasoning ends on one object: by quoting the listing, which a language model does best."""
+    return f"Of the {PLURALS[name]} I take {RELATION_WORDS[kind]} {reference(number)}."
+
+
 def _plural(word: str) -> str:
-    if word.endswith(("s", "x", "ch", "sh")):
-        return word if word.endswith("s") else word + "es"
-    return word + "s"
+    if word.endswith(("ss", "x", "ch", "sh")):
+        return word + "es"
+    return word if word.endswith("s") else word + "s"
 
 
 class QuestionBank:
@@ -69,7 +64,6 @@ class QuestionBank:
         self.absent: list[Any] = json.loads((folder / "absent.json").read_text())["absent"]
         relations = json.loads((folder / "relations.json").read_text())
         self.relations: dict[str, Any] = {r["kind"]: r for r in relations["relations"]}
-        self.relations["nearest_water"] = _NEAREST_WATER
         self.shared: dict[str, Any] = relations
         key = "templates" if split == "train" else "templates_val"
         self._templates = key
@@ -94,20 +88,15 @@ class QuestionBank:
         pool = self.implicit(name)
         item = pool[int(rng.integers(len(pool)))]
         group = listing.group_of(class_index)
+        style = item.get("style", "oblique")
+        reasoning = f"{item['think']} {_there_are(group)}"
         if group is None:
-            return Question(
-                "locate", item["q"], f"{item['think']} {_there_are(None)}", "[]", "implicit_absent", (), class_index
-            )
+            return Question("locate", item["q"], reasoning, "[]", "implicit_absent", (), class_index, style)
+        kind, targets = "implicit", tuple(group.numbers)
         if item["number"] == "one" and group.count > 1:
-            reasoning = f"{item['think']} {_there_are(group)} The largest serves best."
-            return Question(
-                "locate", item["q"], reasoning, write_references([group.first]), "implicit_one",
-                (group.first,), class_index,
-            )  # fmt: skip
-        return Question(
-            "locate", item["q"], f"{item['think']} {_there_are(group)}", write_references(group.numbers),
-            "implicit", tuple(group.numbers), class_index,
-        )  # fmt: skip
+            kind, targets = "implicit_one", (group.first,)
+            reasoning = f"{reasoning} {_looked_up('largest', name, group.first)}"
+        return Question("locate", item["q"], reasoning, write_references(targets), kind, targets, class_index, style)
 
     def ask_direct(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
         """A question that names the class."""
@@ -152,15 +141,11 @@ class QuestionBank:
         item = self.relations[kind]
         text = str(rng.choice(item[self._templates])).format(**self._names(name, rng))
         think = str(rng.choice(item["think"])).format(singular=SINGULARS[name], plural=PLURALS[name])
+        reasoning = f"{think} {_looked_up(kind, name, target)}"
         return Question(
-            "locate",
-            _capital(text),
-            think,
-            write_references([target]),
-            f"relation_{kind}",
-            (target,),
-            group.class_index,
-        )
+            "locate", _capital(text), reasoning, write_references([target]), f"relation_{kind}",
+            (target,), group.class_index,
+        )  # fmt: skip
 
     def ask_absent_thing(self, rng: np.random.Generator) -> Question:
         """A thing that is in none of the images."""
@@ -168,13 +153,15 @@ class QuestionBank:
         implicit = [q for q in item["q_implicit"] if q["split"] == self.split]
         if implicit and rng.random() < 0.65:
             chosen = implicit[int(rng.integers(len(implicit)))]
-            return Question("locate", chosen["q"], chosen["think"], "[]", "absent_thing")
+            return Question(
+                "locate", chosen["q"], chosen["think"], "[]", "absent_thing", style=chosen.get("style", "oblique")
+            )
         names = {"singular": item["thing"], "plural": _plural(item["thing"])}
         think = f"{str(rng.choice(self.shared['direct']['think'])).format(**names)} {_there_are(None)}"
         return Question("locate", str(rng.choice(item["q_direct"])), think, "[]", "absent_thing")
 
     def look_up(self, listing: Listing, rng: np.random.Generator) -> Question:
-        """A bare look-up in the listing, without reasoning: dense practice in copying references. Training only."""
+        """A bare look-up in the listing: dense practice in copying references. Training only."""
         groups = listing.groups
         if not groups or rng.random() < 0.2:
             index = int(rng.integers(len(CLASSES)))
@@ -188,8 +175,9 @@ class QuestionBank:
             column = listing.relations[group.first : group.last + 1, RELATIONS.index(kind)]
             if column.any():
                 target = group.first + int(np.argmax(column))
-                text = f"{kind.replace('_', ' ')} {SINGULARS[name]}?"
-                return Question("locate", text, "", write_references([target]), "look_up")
+                text = f"{RELATION_WORDS[kind]} {SINGULARS[name]}?"
+                quoted = _looked_up(kind, name, target)
+                return Question("locate", text, quoted, write_references([target]), "look_up")
         return Question("locate", f"{PLURALS[name]}?", "", write_references(group.numbers), "look_up")
 
     def ask_vqa(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
@@ -205,13 +193,12 @@ class QuestionBank:
         answer = str(count) if item["kind"] == "count" else ("yes" if group else "no")
         return Question("vqa", item["q"], f"{think} {seen}", answer, f"vqa_{item['kind']}", (), class_index)
 
-    def ask_caption(self, listing: Listing, setting: str | None, rng: np.random.Generator) -> Question:
+    def ask_caption(self, listing: Listing, rng: np.random.Generator) -> Question:
         """A one-sentence description."""
         text = str(rng.choice([*self.shared["caption_requests"], "Describe this image."]))
         words = [_spelled(g) for g in sorted(listing.groups, key=lambda g: -g.count)[:4]]
-        scene = f"An overhead image of {setting}" if setting else "An overhead image"
         listed = (", ".join(words[:-1]) + " and " + words[-1]) if len(words) > 1 else "".join(words)
-        caption = f"{scene} with {listed}." if listed else f"{scene} without any object that I know."
+        caption = f"An overhead image with {listed}." if listed else "An overhead image without any object that I know."
         think = f"I see {listed}." if listed else "I see nothing that I know by name."
         return Question("caption", text, think, caption, "caption")
 

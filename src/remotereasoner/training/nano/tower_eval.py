@@ -18,7 +18,7 @@ from PIL import Image
 from remotereasoner.policy.nano.proposals import Proposal, ProposalSettings, area_map, perceive
 from remotereasoner.policy.nano.tower import PerceptionTower, load_tower
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
-from remotereasoner.training.nano.metrics import iou_matrix
+from remotereasoner.scores.boxes import pairwise_iou
 from remotereasoner.training.nano.overhead import LabelledImage, read_split
 from remotereasoner.types import FloatArray
 
@@ -64,7 +64,7 @@ def _tally(tallies: list[ThingTally], image: LabelledImage, proposals: Sequence[
         mine = sorted((p for p in proposals if p.class_index == k), key=lambda p: -p.score)
         if not mine:
             continue
-        iou = iou_matrix(np.array([p.box_xyxy for p in mine]), truth)
+        iou = pairwise_iou(np.array([p.box_xyxy for p in mine]), truth)
         for i, p in enumerate(mine):
             best = int(iou[i].argmax()) if len(truth) else -1
             hit = best >= 0 and bool(iou[i, best] >= 0.5)

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,25 +30,12 @@ from remotereasoner.policy.prompts import compose_completion, prompt_texts
 from remotereasoner.training.nano.lora import TrainableTower
 from remotereasoner.training.nano.questions import Question, QuestionBank
 from remotereasoner.training.nano.scenes import drawn_listing, labelled_objects, perturbed_listing
-from remotereasoner.types import FloatArray
 
 ANSWER_WEIGHT = 3.0  # a few tokens decide whether the answer is right; the reasoning has many
-DECIDING_TOKENS = 8  # "There are 3.</think>" belongs to them
+DECIDING_TOKENS = 14  # "… storage tanks. There are 3.</think>" belongs to them
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What training draws a listing from: labels of an image, or the tower's view of it."""
-
-    objects: list[ListedObject]
-    scene: FloatArray | None = None
-    setting: str | None = None
-    from_tower: bool = False
-
-
-def draw_questions(
-    bank: QuestionBank, listing: Listing, setting: str | None, count: int, rng: np.random.Generator
-) -> list[Question]:
+def draw_questions(bank: QuestionBank, listing: Listing, count: int, rng: np.random.Generator) -> list[Question]:
     """A mixture of kinds about one listing."""
     present = [g.class_index for g in listing.groups]
     absent = [k for k in range(len(CLASSES)) if k not in present]
@@ -57,30 +43,30 @@ def draw_questions(
     while len(questions) < count:
         draw = rng.random()
         asked: Question | None
-        if draw < 0.34 and present:
+        if draw < 0.42 and present:
             asked = bank.ask_implicit(listing, int(rng.choice(present)), rng)
-        elif draw < 0.47:
+        elif draw < 0.57:
             asked = bank.ask_implicit(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.55 and present:
+        elif draw < 0.62 and present:
             asked = bank.ask_direct(listing, int(rng.choice(present)), rng)
-        elif draw < 0.66:
+        elif draw < 0.68:
             asked = bank.ask_direct(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.73:
-            asked = bank.ask_absent_thing(rng)
         elif draw < 0.76:
+            asked = bank.ask_absent_thing(rng)
+        elif draw < 0.78:
             a, b = (int(v) for v in rng.choice(len(CLASSES), 2, replace=False))
             asked = bank.ask_two(listing, (int(rng.choice(present)) if present else a, b), rng) if a != b else None
             if asked and present and len({*asked.targets}) == 0 and rng.random() < 0.5:
                 asked = None
-        elif draw < 0.88 and listing.groups:
-            weights = np.array([min(g.count, 6) for g in listing.groups], float)
+        elif draw < 0.92 and listing.groups:
+            weights = np.array([min(g.count, 6) - 0.8 for g in listing.groups])
             group = listing.groups[int(rng.choice(len(listing.groups), p=weights / weights.sum()))]
             asked = bank.ask_relation(listing, group, rng)
-        elif draw < 0.96:
+        elif draw < 0.97:
             pool = present if present and rng.random() < 0.7 else absent
             asked = bank.ask_vqa(listing, int(rng.choice(pool)), rng)
         else:
-            asked = bank.ask_caption(listing, setting, rng)
+            asked = bank.ask_caption(listing, rng)
         if asked is not None:
             questions.append(asked)
     return questions
@@ -101,10 +87,10 @@ def _worded(text: str, rng: np.random.Generator) -> str:
 class Pack(NamedTuple):
     """One forward pass of training."""
 
-    embeddings: Tensor
-    """(1, T, hidden)."""
+    ids: Tensor
+    """(T,): the shared prefix and all questions with what is to be written."""
     mask: Tensor
-    """(1, 1, T, T), added to the attention scores."""
+    """(1, 1, T, T) bool: which place may look where."""
     positions: Tensor
     """(1, T): every question continues where the prefix ends."""
     places: Tensor
@@ -121,6 +107,8 @@ def _question_ids(
     """What is asked and what is to be written, as ids."""
     if question.kind == "look_up":
         answer = f"<answer>{question.answer}</answer>"
+        if question.reasoning:
+            answer = compose_completion(question.reasoning, question.answer)
         return tokenizer.question_ids(question.text), [*tokenizer.encode(answer), tokenizer.end_id]
     instruction = codec.instruction((1, 1)) if question.task == "locate" else ""
     _, user = prompt_texts(question.task, _worded(question.text, rng), style=codec.style, instruction=instruction)
@@ -128,30 +116,22 @@ def _question_ids(
     return tokenizer.question_ids(user), [*tokenizer.encode(completion), tokenizer.end_id]
 
 
-def pack(
-    tower: TrainableTower,
-    tokenizer: NanoTokenizer,
-    listing: Listing,
-    scene: FloatArray | None,
-    questions: list[Question],
-    rng: np.random.Generator,
-) -> Pack:
+def pack(tokenizer: NanoTokenizer, listing: Listing, questions: list[Question], rng: np.random.Generator) -> Pack:
     """All questions behind one prefix; each sees the prefix and itself only."""
     codec = EmbeddedReferenceCodec()
     system, _ = prompt_texts("locate", "x", style=codec.style)
     prefix = tokenizer.prefix_ids(system, listing)
-    parts = [tower.embed_prompt(prefix, listing, scene)]
+    packed = list(prefix)
     positions = [torch.arange(len(prefix))]
     spans: list[tuple[int, int]] = []
     places: list[int] = []
     targets: list[int] = []
     weights: list[float] = []
     at = len(prefix)
-    matrix = tower.embedding_matrix()
     for question in questions:
         asked, written = _question_ids(tokenizer, codec, question, rng)
         ids = asked + written
-        parts.append(matrix[torch.tensor(ids)])
+        packed += ids
         positions.append(torch.arange(len(prefix), len(prefix) + len(ids)))
         spans.append((at, at + len(ids)))
         places += range(at + len(asked) - 1, at + len(ids) - 1)
@@ -164,10 +144,9 @@ def pack(
     for a, b in spans:
         allowed[a:b, a:b] = True
     allowed &= torch.ones(at, at, dtype=torch.bool).tril()
-    mask = torch.zeros(1, 1, at, at).masked_fill(~allowed, torch.finfo(torch.float32).min)
     return Pack(
-        torch.cat(parts)[None],
-        mask,
+        torch.tensor(packed),
+        allowed[None, None],
         torch.cat(positions)[None],
         torch.tensor(places),
         torch.tensor(targets),
@@ -175,15 +154,27 @@ def pack(
     )
 
 
-def _tower_scenes(path: Path | None) -> list[Seen]:
+def _tower_scenes(path: Path | None) -> list[list[ListedObject]]:
     if path is None:
         return []
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    scenes = []
-    for row in rows:
-        objects = [ListedObject(int(o[0]), tuple(o[1:5]), o[5], o[6], n) for n, o in enumerate(row["objects"])]
-        scenes.append(Seen(objects, np.array(row["scene"]), row["setting"], True))
-    return scenes
+    return [[ListedObject(int(o[0]), tuple(o[1:5]), *o[5:7], n) for n, o in enumerate(row["objects"])] for row in rows]
+
+
+def loss_of(tower: TrainableTower, packed: Pack) -> tuple[Tensor, float]:
+    """(weighted cross-entropy, share of right deciding tokens); the products in bfloat16."""
+    matrix = tower.embedding_matrix()
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = tower.llama.model(
+            inputs_embeds=matrix[packed.ids][None],
+            attention_mask=packed.mask,
+            position_ids=packed.positions,
+            use_cache=False,
+        )[0]
+        logits = hidden[0, packed.places] @ matrix.T
+    each = F.cross_entropy(logits.float(), packed.targets, reduction="none")
+    right = (logits.argmax(1) == packed.targets)[packed.weights > 1].float().mean().item()
+    return (each * packed.weights).sum() / packed.weights.sum(), right
 
 
 def main() -> None:
@@ -212,8 +203,9 @@ def main() -> None:
     tower = TrainableTower(load_file(args.base / "base.safetensors"), tokenizer, args.rank, 2 * args.rank, args.seed)
     if args.resume:
         tower.resume(load_file(args.resume))
+    tower.halve()
     bank = QuestionBank("train")
-    labelled = [Seen(objects) for objects in labelled_objects(args.data, "train")]
+    labelled = labelled_objects(args.data, "train")
     perceived = _tower_scenes(args.perceived)
     optimizer = torch.optim.AdamW(tower.parameter_groups(args.lr), lr=args.lr, weight_decay=0.0, betas=(0.9, 0.99))
     start, step, asked = time.time(), 0, 0
@@ -232,33 +224,20 @@ def main() -> None:
         optimizer.zero_grad()
         for _ in range(args.packs):
             draw = rng.random()
-            seen = Seen([])
             if perceived and draw < 0.6:
-                seen = perceived[int(rng.integers(len(perceived)))]
-                listing = make_listing(seen.objects)
+                listing = make_listing(perceived[int(rng.integers(len(perceived)))])
             elif not perceived and draw < 0.5:
-                seen = labelled[int(rng.integers(len(labelled)))]
-                listing = perturbed_listing(seen.objects, rng)
+                listing = perturbed_listing(labelled[int(rng.integers(len(labelled)))], rng)
             else:
                 listing = drawn_listing(
                     rng, int(rng.integers(len(THINGS), len(CLASSES))) if rng.random() < 0.2 else None
                 )
-            questions = draw_questions(bank, listing, seen.setting, args.questions, rng)
+            questions = draw_questions(bank, listing, args.questions, rng)
             questions += [bank.look_up(listing, rng) for _ in range(args.look_ups)]
-            packed = pack(tower, tokenizer, listing, seen.scene, questions, rng)
-            hidden = tower.llama.model(
-                inputs_embeds=packed.embeddings,
-                attention_mask=packed.mask,
-                position_ids=packed.positions,
-                use_cache=False,
-            )[0]
-            logits = hidden[0, packed.places] @ tower.embedding_matrix().T
-            each = F.cross_entropy(logits, packed.targets, reduction="none")
-            loss = (each * packed.weights).sum() / packed.weights.sum()
-            (loss / args.packs).backward()
+            loss, share = loss_of(tower, pack(tokenizer, listing, questions, rng))
+            (loss / args.packs).backward()  # type: ignore[no-untyped-call]
             recent.append(loss.item())
-            answers = packed.weights > 1
-            right.append((logits.argmax(1) == packed.targets)[answers].float().mean().item())
+            right.append(share)
             asked += len(questions)
         torch.nn.utils.clip_grad_norm_([p for p in tower.parameters() if p.requires_grad], 1.0)
         optimizer.step()

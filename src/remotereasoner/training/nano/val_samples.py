@@ -76,6 +76,7 @@ def val_samples(root: Path, split: str = "val", seed: int = 0) -> list[dict[str,
                     "image": row["image"], "query": question.text, "boxes": boxes,
                     "task": "locate", "split": split, "source": row["set"], "kind": kind,
                     "category": None if question.class_index is None else CLASSES[question.class_index],
+                    "attributes": {"asked": question.kind, "style": question.style},
                 }
             )  # fmt: skip
     return samples
