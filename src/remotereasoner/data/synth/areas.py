@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from remotereasoner.data.synth._cv2 import cv2
 from remotereasoner.data.synth.thing import Thing
@@ -18,11 +19,10 @@ def area_regions(areas: dict[str, UInt8Array]) -> list[Thing]:
     """4-connected regions of each area class, by class and then by place."""
     found = []
     for name, mask in areas.items():
-        count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 4, cv2.CV_32S, cv2.CCL_SPAGHETTI)
-        for k in range(1, count):
-            x, y, w, h, area = (int(v) for v in stats[k])
-            if area < MIN_REGION_PX:
-                continue
-            region = np.where(labels[y : y + h, x : x + w] == k, np.uint8(255), np.uint8(0))
-            found.append(Thing(name, x, y, region, area))
+        count, labels = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_32S)
+        sizes = np.bincount(labels.ravel(), minlength=count)
+        for k, window in enumerate(find_objects(labels), start=1):
+            if sizes[k] >= MIN_REGION_PX:
+                region = np.where(labels[window] == k, np.uint8(255), np.uint8(0))
+                found.append(Thing(name, window[1].start, window[0].start, region, int(sizes[k])))
     return found

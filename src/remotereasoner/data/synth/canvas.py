@@ -288,7 +288,7 @@ class Canvas:
             image = cv2.multiply(image, factor, scale=1 / 128)
         for fixed, colour, x1, y1, x2, y2 in self._bodies:
             cv2.fillPoly(image[y1:y2, x1:x2], [fixed], colour, shift=_SHIFT)
-        return image
+        return np.asarray(image)
 
     def _lay_texture(self, texture: UInt8Array, code: int, material: Material) -> None:
         mask = cv2.compare(self._ground, code, cv2.CMP_EQ)

@@ -73,7 +73,7 @@ def sector(x: float, y: float, radius: float, start: float, end: float, points: 
 
 def blob(dice: Dice, x: float, y: float, radius: float, rough: float = 0.2, points: int = 28) -> FloatArray:
     """A round outline with low waves; ``rough``: their height as a share of the radius."""
-    weights, r = _waves(points), np.full(points, radius)
+    weights, r = _waves(points), np.full(points, radius, np.float64)
     for order in range(4):
         high, turn = dice.uniform(0.3, 1) * rough / (order + 2) * 1.6 * radius, dice.uniform(0, 6.3)
         r += (high * math.cos(turn)) * weights[order, 0] + (high * math.sin(turn)) * weights[order, 1]

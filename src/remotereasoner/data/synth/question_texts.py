@@ -104,6 +104,8 @@ class QuestionTexts:
 def _plural(word: str) -> str:
     if word.endswith(("ss", "x", "ch", "sh")):
         return f"{word}es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
     return word if word.endswith("s") else f"{word}s"
 
 

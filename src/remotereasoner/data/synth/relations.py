@@ -115,7 +115,7 @@ def _distances(objects: Sequence[Thing], members: list[int], side: int) -> np.nd
     for k in members:
         x1, y1, x2, y2 = objects[k].box
         away[y1:y2, x1:x2][objects[k].mask > 0] = 0
-    return cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
 
 
 def _by_distance(

@@ -18,8 +18,8 @@ __all__ = ["SENSORS", "Sensor", "encode", "observe", "sensor_of"]
 
 SENSORS: dict[str, float] = {"rgb": 0.86, "cir": 0.09, "rgb16": 0.05}
 """Name to how often: natural colour, colour infrared (near infrared, red, green shown as red, green, blue), 16 bits."""
-_DEEP_SCALE = 190
-"""Grey level to 16-bit sample; 255 stays below the full range, as a sensor's white does."""
+_DEEP_SCALE = 12
+"""Grey level to sample of 12 bits, which fill the upper bits of 16, as many sensors' products have it."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ def observe(pixels: UInt8Array, sensor: Sensor, dice: Dice) -> UInt8Array:
     grain = crop("sensor", height, width, dice)
     scale = sensor.noise / 24
     noise = cv2.convertScaleAbs(np.ascontiguousarray(grain), alpha=scale, beta=128 - 128 * scale)
-    return cv2.addWeighted(image, 1.0, cv2.merge([noise] * 4), 1.0, -128)
+    return np.asarray(cv2.addWeighted(image, 1.0, cv2.merge([noise] * 4), 1.0, -128))
 
 
 def bands_of(image: UInt8Array, kind: str, dice: Dice) -> np.ndarray:
     """(H, W, 3) as stored, red first in meaning but last in memory (OpenCV's order); uint8, or uint16 for ``rgb16``."""
     if kind == "cir":
-        return cv2.merge([image[..., 1], image[..., 2], image[..., 3]])
+        return np.ascontiguousarray(image[..., 1:4])
     rgb = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
     return deepen(rgb, dice) if kind == "rgb16" else rgb
 
@@ -94,8 +94,8 @@ def bands_of(image: UInt8Array, kind: str, dice: Dice) -> np.ndarray:
 def deepen(image: UInt8Array, dice: Dice) -> np.ndarray:
     """uint8 of any number of channels to uint16, the levels in between filled with noise."""
     height, width = image.shape[:2]
-    fine = crop("sensor", height, width, dice).astype(np.uint16)
-    return image.astype(np.uint16) * np.uint16(_DEEP_SCALE) + fine[..., None]
+    fine = crop("sensor", height, width, dice).astype(np.uint16) % np.uint16(_DEEP_SCALE)
+    return (image.astype(np.uint16) * np.uint16(_DEEP_SCALE) + fine[..., None]) << np.uint16(4)
 
 
 def encode(image: UInt8Array, sensor: Sensor, dice: Dice) -> tuple[str, bytes]:
@@ -104,5 +104,5 @@ def encode(image: UInt8Array, sensor: Sensor, dice: Dice) -> tuple[str, bytes]:
     if sensor.jpeg_quality is not None:
         _, data = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, sensor.jpeg_quality])
         return ".jpg", data.tobytes()
-    _, data = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _, data = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, 3])
     return ".png", data.tobytes()

@@ -50,7 +50,8 @@ def _crowns(radius_px: int) -> UInt8Array:
     bump = np.clip(1.2 - far / radius_px, 0, 1.2)
     lit = bump - np.roll(bump, (max(1, radius_px // 3),) * 2, (0, 1))
     shade = 96 + 38 * bump + 55 * lit + rng.normal(0, 4, bump.shape)
-    return np.clip(shade, 30, 226).astype(np.uint8)
+    lit_up: UInt8Array = np.clip(shade, 30, 226).astype(np.uint8)
+    return lit_up
 
 
 @functools.cache

@@ -57,9 +57,9 @@ def _runway(canvas: Canvas, at: Frame, length: float) -> None:
     half = canvas.dice.pick((15.0, 22.5, 22.5, 30.0))
     outline = at.px(box(-length / 2, -half, length / 2, half))
     canvas.ground("runway", at.px(box(-length / 2 - 60, -half - 7, length / 2 + 60, half + 7)), layer=ROAD)
-    canvas.thing(
-        "runway", [(outline, (82, 82, 80, 80))], avoid=0, claim=ROAD, flat=True, min_visible=0.0
-    )  # fmt: skip
+    paving: Bgrn = (82, 82, 80, 80)
+    if canvas.thing("runway", [(outline, paving)], avoid=0, claim=ROAD, flat=True, min_visible=0.0) is None:
+        canvas.unlabelled.add("runway")
     if canvas.gsd > 6:
         return
     for x in np.arange(-length / 2 + 120, length / 2 - 120, 50):

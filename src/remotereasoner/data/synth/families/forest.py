@@ -46,4 +46,4 @@ def draw(canvas: Canvas) -> None:
 def _enlarged(outline: FloatArray, factor: float) -> FloatArray:
     """The outline scaled about its middle."""
     middle = outline.mean(0)
-    return np.add(middle, (outline - middle) * factor)
+    return np.asarray(middle + (outline - middle) * factor)

@@ -48,11 +48,11 @@ def draw(canvas: Canvas) -> None:
     )
     for line in lines:
         for k in range(int(1.9 * reach / plot)):
-            x = -0.95 * reach + k * plot
-            y = float(np.interp(x + plot / 2, line[:, 0], line[:, 1]))
-            tilt = math.atan(2 * bow * x)
+            left = -0.95 * reach + k * plot
+            y = float(np.interp(left + plot / 2, line[:, 0], line[:, 1]))
+            tilt = math.atan(2 * bow * left)
             for side in (-1, 1):
-                corner = at.at(x + plot / 2, y + side * 4.5, tilt + (0 if side > 0 else math.pi))
+                corner = at.at(left + plot / 2, y + side * 4.5, tilt + (0 if side > 0 else math.pi))
                 if canvas.sees(corner.at(0, depth / 2), depth):
                     _plot(canvas, corner, plot, depth, rich, sunny)
     scatter_trees(canvas, int(min(40, reach / 3)), on=BASES, radius_m=(1.5, 4.5))

@@ -72,9 +72,9 @@ def _deck(canvas: Canvas, here: Frame, half: float, lanes: int, material: str, f
         canvas.line(here.px(bank), (104, 132, 126, 160), 0.8)
     kerb: Bgrn = dice.pick(((176, 182, 184, 176), (150, 156, 160, 154)))
     outline = here.px(box(-length, -edge, length, edge))
-    canvas.thing(
-        "overpass", [(outline, kerb)], avoid=0, claim=DECK, flat=True, min_visible=0.25, height_m=0.0
-    )  # fmt: skip
+    if canvas.thing("overpass", [(outline, kerb)], avoid=0, claim=DECK, flat=True, min_visible=0.25) is None:
+        canvas.unlabelled.add("overpass")
+        return line
     canvas.ground(material, outline, layer=ROAD)
     canvas.mark(here.px(box(-length, -edge + 0.9, length, edge - 0.9)), (96, 96, 94, 92))
     away = 6.5

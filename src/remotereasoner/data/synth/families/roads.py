@@ -90,7 +90,9 @@ def _roundabout(canvas: Canvas, at: Frame, busy: float) -> None:
             canvas.mark(island.px([(0, -1.2), (9, 0), (0, 1.2)]), (132, 140, 144, 150))
     ring = at.px(disc(0, 0, outer, points=48))
     canvas.ground(material, ring, layer=ROAD)
-    canvas.thing("roundabout", [(ring, (0, 0, 0, 0))], avoid=0, claim=0, painted=False, min_visible=0.4)
+    circle = [(ring, (0, 0, 0, 0))]
+    if canvas.thing("roundabout", circle, avoid=0, claim=0, painted=False, min_visible=0.4) is None:
+        canvas.unlabelled.add("roundabout")
     canvas.ground(dice.pick(("lawn", "grass", "paving")), at.px(disc(0, 0, inner, points=36)), layer=FLAT)
     canvas.line(at.px(disc(0, 0, inner, points=36)), (170, 176, 178, 170), 0.5, closed=True)
     if dice.chance(0.5):

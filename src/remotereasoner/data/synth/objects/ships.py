@@ -11,6 +11,7 @@ from remotereasoner.data.synth.thing import Thing
 
 __all__ = ["ship", "wake"]
 
+_WATER = ("sea", "lake", "river", "silt", "shallow")
 _STACK: tuple[Bgrn, ...] = (
     (60, 70, 172, 120), (150, 96, 48, 90), (70, 150, 196, 150), (210, 212, 212, 190), (84, 130, 70, 110),
     (60, 64, 112, 80),
@@ -76,7 +77,9 @@ def ship(canvas: Canvas, at: Frame, length: float, *, kind: str, avoid: int = SO
 
 
 def wake(canvas: Canvas, at: Frame, length: float) -> None:
-    """Foam behind a moving hull; a mark on the water, no part of the ship."""
+    """Foam behind a moving hull, where there is water enough for it; a mark on the water, no part of the ship."""
+    if not canvas.ground_is(at.px(box(-2 * length, -0.45 * length, 0.4 * length, 0.45 * length)), _WATER):
+        return
     a, w = length / 2, length * 0.15
     foam: Bgrn = (176, 172, 158, 110)
     canvas.mark(at.px([(-a, -0.3 * w), (-a - 1.1 * length, -0.7 * w), (-a - 1.1 * length, 0.7 * w), (-a, 0.3 * w)]),
