@@ -12,6 +12,7 @@ import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
+from remotereasoner.errors import TrainingError
 from remotereasoner.training.greedy import end_token_ids
 from remotereasoner.training.judge import reward_rows
 from remotereasoner.training.running import Run, RunTrainer
@@ -55,6 +56,17 @@ class GrpoRun(RunTrainer, GRPOTrainer):
             shuffle=self.shuffle_dataset,
             seed=self.args.seed,
         )
+
+    def _generate_single_turn(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super()._generate_single_turn(*arguments, **named)
+        except RuntimeError as error:
+            if "probability tensor contains" not in str(error):
+                raise
+            raise TrainingError(
+                f"the run diverged: the model gives no numbers to draw from at step {self.state.global_step + 1}: its "
+                "weights are nan or inf. The checkpoints before are whole. Lower learning_rate"
+            ) from error
 
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: Any, completions: Any, completion_ids_list: list[list[int]]

@@ -101,6 +101,7 @@ def _defaults(method: Method, config: TrainConfig) -> dict[str, Any]:
     options: dict[str, Any] = {
         "remove_unused_columns": False,
         "report_to": ["tensorboard"],
+        "activation_checkpointing": True,  # as TRL, by the name that is not deprecated
         "logging_steps": 1,
         "disable_tqdm": True,  # the live view shows progress
         "save_strategy": "steps",
