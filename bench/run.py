@@ -44,6 +44,7 @@ SCRIPTS = {
         None,
         "One question about one new image, end to end, in a fresh process.",
     ),
+    "synth.py": ("The synthetic world", None, "Pictures, labels and questions written, processes started."),
 }
 
 

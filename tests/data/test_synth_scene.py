@@ -9,7 +9,7 @@ from remotereasoner.data.synth.canvas import MIN_AREA_PX, MIN_SIDE_PX
 from remotereasoner.data.synth.families import FAMILIES, GROUND_SIZES
 from remotereasoner.data.synth.options import WorldOptions
 from remotereasoner.data.synth.scene import DrawnScene, draw_scene
-from remotereasoner.data.synth.trace import rings_of
+from remotereasoner.data.synth.trace import rings_of, rings_of_all
 from remotereasoner.data.synth.vocabulary import ALL_CLASSES, AREA_CLASSES
 
 SIDE = 256
@@ -50,7 +50,8 @@ def test_masks_boxes_and_polygons_agree(family: str) -> None:
     for number in range(2):
         scene = scene_of(family, number)
         assert scene.objects
-        for thing in scene.objects:
+        together = rings_of_all(scene.objects)
+        for thing, rings in zip(scene.objects, together, strict=True):
             x1, y1, x2, y2 = thing.box
             assert 0 <= x1 < x2 <= SIDE
             assert 0 <= y1 < y2 <= SIDE
@@ -64,7 +65,8 @@ def test_masks_boxes_and_polygons_agree(family: str) -> None:
             else:
                 assert min(x2 - x1, y2 - y1) >= MIN_SIDE_PX
                 assert thing.area_px >= MIN_AREA_PX
-            assert np.array_equal(filled(rings_of(thing.mask, x1, y1), SIDE), mask), (family, number, thing.category)
+            assert sorted(rings) == sorted(rings_of(thing.mask, x1, y1))
+            assert np.array_equal(filled(rings, SIDE), mask), (family, number, thing.category)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,7 +11,7 @@ from remotereasoner.data.synth._cv2 import cv2
 from remotereasoner.data.synth.relations import Relation
 from remotereasoner.data.synth.scene import DrawnScene
 from remotereasoner.data.synth.sensors import Sensor
-from remotereasoner.data.synth.trace import rings_of
+from remotereasoner.data.synth.trace import rings_of_all
 from remotereasoner.data.synth.vocabulary import ALL_CLASSES, AREA_CLASSES
 
 __all__ = ["SET_NAME", "index_mask_png", "label_record"]
@@ -33,8 +33,8 @@ def label_record(
         "height": scene.side,
         "gsd_m": scene.gsd_m,
         "objects": [
-            {"category": item.category, "bbox": list(item.box), "polygon": rings_of(item.mask, item.x, item.y)}
-            for item in scene.objects
+            {"category": item.category, "bbox": list(item.box), "polygon": rings}
+            for item, rings in zip(scene.objects, rings_of_all(scene.objects), strict=True)
         ],
         "exhaustive_for": list(scene.exhaustive_for),
         "relations": [relation.to_dict() for relation in relations],

@@ -45,6 +45,8 @@ def house(canvas: Canvas, at: Frame, length: float, width: float, *, avoid: int 
     if not canvas.sees(at, length + width):
         return None
     dice = canvas.dice
+    if not canvas.is_free(at.px(box(-length / 2, -width / 2, length / 2, width / 2)), avoid):
+        return None
     paint = dice.weighted(_TILES)
     a, b, hip = length / 2, width / 2, (0.0 if dice.chance(0.55) else width * 0.45)
     north, south = shade(paint, _lit(canvas, at, -1)), shade(paint, _lit(canvas, at, 1))
@@ -85,6 +87,8 @@ def flat_roof(
     if not canvas.sees(at, length + width):
         return None
     dice = canvas.dice
+    if not canvas.is_free(at.px(box(-length / 2, -width / 2, length / 2, width / 2)), avoid):
+        return None
     paint = dice.weighted(_FLATS)
     a, b = length / 2, width / 2
     rim = min(0.8, 0.06 * width)
@@ -131,6 +135,8 @@ def pool(canvas: Canvas, at: Frame, length: float, width: float) -> Thing | None
         return None
     dice = canvas.dice
     a, b = length / 2, width / 2
+    if not canvas.is_free(at.px(box(-a, -b, a, b)), _ALL):
+        return None
     rim: Bgrn = dice.pick(((196, 208, 214, 200), (160, 178, 190, 180)))
     water: Bgrn = dice.pick(((214, 190, 92, 40), (196, 170, 70, 36), (180, 176, 96, 40)))
     kind = dice.pick(("box", "box", "round", "kidney"))

@@ -29,6 +29,8 @@ def tree(
     reach = math.hypot(*canvas.sun) or 1.0
     sx, sy = -canvas.sun[0] / reach, -canvas.sun[1] / reach
     crown = blob(dice, x_px, y_px, r, 0.14, 18)
+    if not canvas.is_free(crown, avoid):
+        return None
     details = [(blob(dice, x_px + 0.16 * r * sx, y_px + 0.16 * r * sy, 0.74 * r, 0.16, 14), green)]
     if r > 8:
         details.append((blob(dice, x_px + 0.3 * r * sx, y_px + 0.3 * r * sy, 0.45 * r, 0.2, 12), shade(green, 1.16)))
@@ -38,7 +40,7 @@ def tree(
             lit = math.cos(t) * sx + math.sin(t) * sy
             details.append((spot, shade(green, 1.08 + 0.2 * lit)))
     return canvas.thing(
-        "tree", [(crown, shade(green, 0.74))], details=details, height_m=radius_m * 1.5, avoid=avoid, min_visible=0.5
+        "tree", [(crown, shade(green, 0.74))], details=details, height_m=radius_m * 1.5, avoid=0, min_visible=0.5
     )  # fmt: skip
 
 
