@@ -112,5 +112,5 @@ def _wall(canvas: Canvas, at: Frame, span: float, river: float) -> None:
     if canvas.resolves(0.07 * span, 4):
         flat_roof(canvas, house, max(18.0, 0.14 * span), max(10.0, 0.07 * span), 14, avoid=SOLID)
     for sign in (-1, 1):
-        road = wander(dice, (0, sign * half), (dice.uniform(-0.2, 0.6) * span, sign * canvas.extent_m), 2, 0.05 * span)
+        road = wander(dice, (0, sign * half), (dice.uniform(0.1, 0.6) * span, sign * canvas.extent_m), 2, 0.05 * span)
         street(canvas, at.px(road), max(2, math.ceil(2 * canvas.gsd / 3.5)), 0.2, avoid=SOLID | FLAT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from remotereasoner.data.synth.canvas import Canvas
+from remotereasoner.data.synth.canvas import ROAD, Canvas
 from remotereasoner.data.synth.families.streets import street
 from remotereasoner.data.synth.families.woods import woods
 from remotereasoner.data.synth.geometry import blob, box, wander
@@ -26,16 +26,18 @@ def draw(canvas: Canvas) -> None:
         canvas.ground(dice.pick(("meadow", "dry_grass", "soil")), blob(dice, x, y, r, 0.35))
         for _ in range(dice.integer(0, 2)):
             woods(canvas, blob(dice, x + dice.uniform(-r, r), y + dice.uniform(-r, r), 0.3 * r, 0.3))
-    if dice.chance(0.5):
-        x, y, r = dice.uniform(0.2, 0.8) * side, dice.uniform(0.2, 0.8) * side, dice.uniform(0.06, 0.2) * side
-        outline = blob(dice, x, y, r, 0.4)
-        canvas.ground("sand", _enlarged(outline, 1 + 3 / r))
-        canvas.ground("lake", outline)
     if dice.chance(0.7):
         ends = [(-20.0, dice.uniform(0, 1) * side), (side + 20.0, dice.uniform(0, 1) * side)]
         line = wander(dice, ends[0], ends[1], dice.integer(2, 5), 0.1 * side)
         lanes = 1 if canvas.gsd < 3 else max(1, round(1.7 * canvas.gsd / 3.5))
         street(canvas, line, lanes, 0.0, material=dice.pick(("track", "worn_asphalt")), markings=False)
+    if dice.chance(0.5):
+        x, y, r = dice.uniform(0.2, 0.8) * side, dice.uniform(0.2, 0.8) * side, dice.uniform(0.06, 0.2) * side
+        outline = blob(dice, x, y, r, 0.4)
+        shore = _enlarged(outline, 1 + 3 / r)
+        if canvas.is_free(shore, ROAD):  # a road across water would be a bridge
+            canvas.ground("sand", shore)
+            canvas.ground("lake", outline)
     if canvas.gsd <= 1.5:
         for _ in range(2):
             at = canvas.frame(dice.uniform(0.1, 0.9), dice.uniform(0.1, 0.9), dice.uniform(0, 6.3))
