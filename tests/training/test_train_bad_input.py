@@ -154,6 +154,16 @@ def test_settings_that_do_not_fit(
         )
 
 
+def test_fewer_samples_than_prompts_of_a_batch(tiny_policy: Path, tiny_data: Path, tmp_path: Path) -> None:
+    """TRL would end after no step and say nothing."""
+    config = make_config(
+        tiny_policy, tiny_data, tmp_path / "out", generation={"num_generations": 2, "max_completion_length": 4},
+        trainer={"per_device_train_batch_size": 18},
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=r"9 different prompts at once.* has 8 samples"):
+        train("grpo", config, quiet=True)
+
+
 def test_a_model_without_its_weights(tiny_policy: Path, tiny_data: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()

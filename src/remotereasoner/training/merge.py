@@ -11,6 +11,7 @@ from remotereasoner.errors import CheckpointError, ExportError, MissingExtraErro
 from remotereasoner.policy.engines.checkpoint import inspect_checkpoint
 from remotereasoner.policy.engines.hub import fetch_checkpoint
 from remotereasoner.training.checkpoints import MANIFEST_NAME, publish, staging_path
+from remotereasoner.training.renamed import without_renaming_warnings
 
 try:
     from peft import PeftModel
@@ -50,7 +51,8 @@ def merge(adapter: Path, out: Path, *, base: str | None = None, dtype: str = "au
     )
     loaded = load_model(folder, dtype=dtype, device="cpu", quantization=None, attention=None)
     try:
-        wrapped = PeftModel.from_pretrained(loaded.model, str(adapter))
+        with without_renaming_warnings():
+            wrapped = PeftModel.from_pretrained(loaded.model, str(adapter))
         merged: Any = wrapped.merge_and_unload(safe_merge=True)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"the LoRA in {adapter} does not fit {folder}: {error}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ try:
     from remotereasoner.training.manifest import Manifest, check_resumable, make_manifest
     from remotereasoner.training.options import lora_config, trainer_arguments
     from remotereasoner.training.policies import TrainablePolicy, load_trainable
+    from remotereasoner.training.renamed import without_renaming_warnings
     from remotereasoner.training.running import EpochGuard, Run
     from remotereasoner.training.view import RunView
 except ModuleNotFoundError as error:
@@ -65,9 +65,7 @@ def train(method: Method, config: TrainConfig, *, resume: bool = False, quiet: b
     Raises UsageError, SampleError, CheckpointError, ModelNotFoundError before the first step; TrainingError for a run
     that cannot go on; ExportError where the disk refuses.
     """
-    with warnings.catch_warnings():
-        # TRL 1.16 still reads an attribute that transformers 5.23 has renamed.
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+    with without_renaming_warnings():
         return _train(method, config, resume=resume, quiet=quiet)
 
 
@@ -83,6 +81,8 @@ def _train(method: Method, config: TrainConfig, *, resume: bool, quiet: bool) ->
         data["val"] = load_samples(
             config.data.val, root=config.data.root, limit=config.evaluation.limit, seed=config.data.seed
         )
+    if method == "grpo":
+        _check_batch(arguments, len(data["train"].samples))
     set_seed(arguments.seed)
     with quiet_unless_watched():
         policy = load_trainable(config)
@@ -110,6 +110,16 @@ def _train(method: Method, config: TrainConfig, *, resume: bool, quiet: bool) ->
     finally:
         view.close()
     return _finish(trainer, config.output_dir)
+
+
+def _check_batch(arguments: Any, samples: int) -> None:
+    """TRL leaves out a batch of prompts that is not full: with fewer samples a run would end after no step at all."""
+    prompts = arguments.generation_batch_size // arguments.num_generations
+    if samples < prompts:
+        raise UsageError(
+            f"completions are drawn for {prompts} different prompts at once (per_device_train_batch_size x processes x "
+            f"steps_per_generation / num_generations), and data.train has {samples} samples: lower these or add samples"
+        )
 
 
 def _earlier(output_dir: Path, *, resume: bool) -> Path | None:
