@@ -51,7 +51,7 @@ def _show(found: Comparison) -> None:
         rows.append(
             [
                 protocol or entry.section,
-                entry.title + (" (lower is better)" if entry.lower_is_better else ""),
+                entry.title + (" ↓" if entry.lower_is_better else ""),
                 f"{scale * (gap.value or 0.0):+.2f}{unit}",
                 ends,
                 f"{100 * better:.0f} %",
@@ -59,7 +59,7 @@ def _show(found: Comparison) -> None:
             ]
         )
     print_table(["", "score", "B − A", "95 %", "B > A", ""], rows, right=(2, 3, 4))
-    lines("", f"{found.n:,} samples in both. * marks intervals without 0.")
+    lines("", f"{found.n:,} samples in both. * marks intervals without 0; ↓ lower is better.")
     for count, whose in ((found.only_first, "A"), (found.only_second, "B")):
         if count:
             lines(f"{count:,} samples only in {whose} are left out.")

@@ -27,7 +27,7 @@ from remotereasoner.scores.rouge import rouge_l
 from remotereasoner.scores.runs import Runs, union_runs
 from remotereasoner.types import Status
 
-__all__ = ["CORRECT_AT", "STATUSES", "Row", "groups_of", "judge"]
+__all__ = ["CORRECT_AT", "GROUP_ORDER", "STATUSES", "Row", "groups_of", "judge"]
 
 CORRECT_AT = 0.5
 """From this score on an answer counts as correct, in flips and in calibration."""
@@ -37,6 +37,13 @@ _TOLERANCE = 0.05
 _COCO_BETA = 1.2  # ROUGE-L's weight of recall in the COCO caption tools
 _TARGETS = ((0, "0"), (1, "1"), (5, "2–5"), (10, "6–10"))
 _GROUND_M = ((0.3, "≤ 0.3 m"), (1.0, "0.3–1 m"), (3.0, "1–3 m"), (10.0, "3–10 m"))
+
+GROUP_ORDER = {
+    "number of targets": (*(name for _, name in _TARGETS), "> 10"),
+    "object size": ("small", "medium", "large"),
+    "ground size": (*(name for _, name in _GROUND_M), "> 10 m"),
+}
+"""Dimensions whose groups have an order of their own; others are ordered by their number of samples."""
 
 
 @dataclass(frozen=True, slots=True)

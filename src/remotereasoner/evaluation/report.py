@@ -104,10 +104,10 @@ def _cells(name: str, score: Mapping[str, Any]) -> dict[str, str]:
     entry = entry_of(name)
     ends = [shown(score[end], entry.unit) for end in ("low", "high")]
     return {
-        "title": entry.title + (" (lower is better)" if entry.lower_is_better else ""),
+        "title": entry.title + (" ↓" if entry.lower_is_better else ""),
         "value": shown(score["value"], entry.unit),
-        "interval": "" if score["low"] is None else f"{ends[0].removesuffix(' %')} – {ends[1]}",
-        "n": f"{score['n']:,.0f}",
+        "interval": "" if score["low"] is None else f"{ends[0].partition(' ')[0]} – {ends[1]}",
+        "n": f"{score['n'] / 1e6:,.1f} Mpx" if name in ("cIoU", "oIoU") else f"{score['n']:,.0f}",
         "meaning": entry.meaning,
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from remotereasoner.evaluation.bootstrap import Columns, Derived, Estimate, estimates, interval, weights_of
+from remotereasoner.evaluation.judging import GROUP_ORDER
 from remotereasoner.evaluation.protocols import PROTOCOLS, Protocol
 from remotereasoner.evaluation.scoring import Scored, status_rates
 from remotereasoner.evaluation.table import Table
@@ -134,6 +135,9 @@ def _is_of_masks(name: str) -> bool:
 def _breakdown(scored: Scored, dimension: str, resamples: int, seed: int) -> dict[str, Any]:
     table = scored.table
     groups = sorted(table.groups(dimension).items(), key=lambda item: -int(item[1].sum()))[:_MAX_GROUPS]
+    order = GROUP_ORDER.get(dimension)
+    if order is not None:
+        groups.sort(key=lambda item: order.index(item[0]))
     result = {}
     for name, rows in groups:
         found = _shown(_all(table, rows, resamples, seed), scored)
