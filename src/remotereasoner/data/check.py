@@ -106,7 +106,7 @@ def _findings(
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[Finding]:
     for file in files:
-        asked: dict[tuple[str, str, str], int] = {}
+        asked: dict[tuple[str | None, ...], int] = {}
         for line, sample in numbered_samples(file):
             if isinstance(sample, BadSample):
                 yield Finding("line", str(file), line, sample.id, sample.reason)
@@ -115,7 +115,7 @@ def _findings(
             where = root if root is not None else file.parent
             for kind, message in _of_sample(where, sample, images, sample.split or file.stem, (str(file), line)):
                 yield Finding(kind, str(file), line, sample.id, message)
-            key = (sample.image, sample.query, sample.task)
+            key = (sample.image, sample.query, sample.task, sample.split)  # across splits it is an overlap
             if key in asked:
                 message = f"the same question about {sample.image} stands in line {asked[key]}"
                 yield Finding("duplicate", str(file), line, sample.id, message)

@@ -52,7 +52,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[Found]:
         except FieldError as error:
             yield BadRecord(name, None, f"annotations[{place}]: {error}")
     split = options.splits[0] if options.splits else None
-    for place, image in tracked(images, options):
+    for place, image in enumerate(tracked(images, options)):
         try:
             yield from _image(root, options, image, of_image, names, name, split)
         except FieldError as error:

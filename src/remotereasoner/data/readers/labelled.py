@@ -7,8 +7,9 @@
      "objects": [{"category", "bbox": [x1, y1, x2, y2], "polygon"?: [[x, y, x, y, …], …]}]}
 
 Only categories of ``exhaustive_for`` are asked about: of the others unlabelled objects may be in the image, so that
-neither "all of them" nor "none" has a known answer. Sentences of the bank's half "val" speak for the split val, those
-of "train" for all others.
+neither "all of them" nor "none" has a known answer. Of those that are absent from an image, no more are asked about
+than are present, one at least. Sentences of the bank's half "val" speak for the split val, those of "train" for all
+others.
 """
 
 from __future__ import annotations
@@ -91,8 +92,13 @@ def _image(
         raise FieldError(f"exhaustive_for must be a list of categories or null, not {shown(exhaustive)}")
     about = _About(image, split, f"labelled/{split}/{line}", record, size_hw)
     draw = dice(options.seed, f"{split}/{image}")
-    for category in dict.fromkeys(exhaustive):
-        if words.knows(category):
+    known = [category for category in dict.fromkeys(exhaustive) if words.knows(category)]
+    there = {one.category for one in objects}
+    absent = [category for category in known if category not in there]
+    # As many as there are present ones: of ten labelled categories seven or eight are absent from most images.
+    absent = draw.sample(absent, min(len(absent), max(1, len(known) - len(absent))))
+    for category in known:
+        if category in there or category in absent:
             yield from about.asked(category, [one for one in objects if one.category == category], words, draw)
 
 
@@ -154,7 +160,7 @@ class _About:
                 image=self.image,
                 query=query,
                 category=category,
-                split=self.split,
+                split=None if self.split == "labels" else self.split,
                 source=origin if isinstance(origin, str) else "labelled",
                 licence=licence if isinstance(licence, str) else None,
                 kind=kind,

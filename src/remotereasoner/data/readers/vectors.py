@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from remotereasoner.scene.crs import LONLAT, crs_from_wkt
 __all__ = ["VECTOR_ENDINGS", "Labels", "read_labels"]
 
 VECTOR_ENDINGS = (".geojson", ".gpkg", ".json")
-_GEOPACKAGE = b"SQLite format 3\0"
+_SQLITE, _APPLICATIONS = b"SQLite format 3\0", (b"GPKG", b"GP10", b"GP11")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +45,11 @@ def read_labels(root: Path, relative: str, category_field: str) -> Labels:
     path = root / relative
     try:
         with path.open("rb") as file:
-            head = file.read(16)
+            head = file.read(72)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     # By content: a text file that GDAL's other drivers would follow elsewhere never reaches GDAL.
-    crs, rows = _geopackage(path) if head.startswith(_GEOPACKAGE) else _geojson(root, relative)
+    crs, rows = _geopackage(path, head) if head.startswith(_SQLITE) else _geojson(root, relative)
     if rows and not any(category_field in properties for _, properties in rows):
         columns = ", ".join(sorted({str(key)[:40] for _, properties in rows[:50] for key in properties})) or "none"
         raise InputError(f"{path} has no column {category_field!r} but {columns}: name one with --category-field")
@@ -110,13 +111,17 @@ def _feature(feature: Any) -> tuple[Any, Mapping[str, Any]]:
     return geometry, properties if isinstance(properties, dict) else {}
 
 
-def _geopackage(path: Path) -> tuple[CRS, list[tuple[Any, Mapping[str, Any]]]]:
+def _geopackage(path: Path, head: bytes) -> tuple[CRS, list[tuple[Any, Mapping[str, Any]]]]:
+    if head[68:72] not in _APPLICATIONS:
+        raise InputError(f"{path} is a database, but no GeoPackage")
     try:
         import pyogrio
     except ModuleNotFoundError as error:
         raise MissingExtraError("vector", f"Reading {path.name}") from error
     try:
-        frame = pyogrio.read_dataframe(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GDAL's remarks about other people's files
+            frame = pyogrio.read_dataframe(path)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} cannot be read as a GeoPackage") from error
     except ModuleNotFoundError as error:  # pyogrio is there, geopandas is not
