@@ -139,7 +139,6 @@ def test_a_gradient_that_is_none_is_stopped(
         ({"rewards": {"preset": "think2seg"}}, "segmenter"),
         ({"lora": None, "model": {"freeze": ["vison"]}}, "no parameter's name contains 'vison'"),
         ({"lora": None, "model": {"freeze": ["("]}}, "no regular expression"),
-        ({"model": {"name": "embedded"}}, "embedded"),
         ({"evaluation": {"metric": "loss"}}, "no loss to compare"),
     ],
 )

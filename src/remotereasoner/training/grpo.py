@@ -59,7 +59,7 @@ class GrpoRun(RunTrainer, GRPOTrainer):
 
     def _generate_single_turn(self, *arguments: Any, **named: Any) -> Any:
         try:
-            return super()._generate_single_turn(*arguments, **named)
+            return super()._generate_single_turn(*arguments, **named)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             if "probability tensor contains" not in str(error):
                 raise
