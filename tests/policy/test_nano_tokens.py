@@ -115,11 +115,10 @@ def ships_and_a_harbor():  # type: ignore[no-untyped-def]
 
 def test_the_listing_in_words() -> None:
     """Numbers go by size; a group of one has no relations."""
-    assert listing_text(ships_and_a_harbor()) == (
-        "Seen: 3 ships <|obj_0|>-<|obj_2|>: largest <|obj_0|> smallest <|obj_2|> north <|obj_2|> south <|obj_0|>"
-        " west <|obj_2|> east <|obj_0|> center <|obj_1|> northwest <|obj_2|> northeast <|obj_1|> southwest <|obj_1|>"
-        " southeast <|obj_0|> isolated <|obj_2|>; 1 harbor <|obj_3|>."
-    )
+    told = {"largest": 0, "smallest": 2, "north": 2, "south": 0, "west": 2, "east": 0, "center": 1, "northwest": 2}
+    told |= {"northeast": 1, "southwest": 1, "southeast": 0, "isolated": 2}
+    words = "".join(f" {word} ship <|obj_{number}|>" for word, number in told.items())
+    assert listing_text(ships_and_a_harbor()) == f"Seen: 3 ships <|obj_0|>-<|obj_2|>:{words}; 1 harbor <|obj_3|>."
 
 
 def test_every_reference_of_the_listing_is_one_token() -> None:

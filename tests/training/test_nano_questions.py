@@ -8,7 +8,7 @@ import pytest
 from remotereasoner.policy.base import Completion
 from remotereasoner.policy.codec_embedded import EmbeddedReferenceCodec
 from remotereasoner.policy.nano.listing import RELATION_WORDS, RELATIONS, ListedObject, Listing, make_listing
-from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS
+from remotereasoner.policy.nano.vocabulary import CLASSES, KEYWORDS, PLURALS
 from remotereasoner.policy.parsing import parse_completion
 from remotereasoner.policy.parsing.references import without_references
 from remotereasoner.policy.prompts import compose_completion
@@ -154,10 +154,11 @@ def test_relations_point_at_the_flagged_object(bank: QuestionBank) -> None:
             continue
         kind = question.kind.removeprefix("relation_")
         kinds.add(kind)
+        keyword = KEYWORDS[CLASSES[group.class_index]]
         (target,) = question.targets
         assert target in group.numbers
         assert listing.relations[target, RELATIONS.index(kind)] == 1
-        assert question.reasoning.endswith(f"I take {RELATION_WORDS[kind]} <|obj_{target}|>.")
+        assert question.reasoning.endswith(f"I take {RELATION_WORDS[kind]} {keyword} <|obj_{target}|>.")
     assert kinds == set(RELATIONS)
 
 

@@ -1,6 +1,6 @@
 """What the language tower is told of a perception: objects by class, numbered, and which of a class is what.
 
-The listing is the visual part of the prompt, in words: ``3 ships <|obj_0|>-<|obj_2|>: largest <|obj_0|> north …``.
+The listing is the visual part of the prompt, in words: ``2 ships <|obj_0|>-<|obj_1|>: largest ship <|obj_0|> …``.
 Every answer is then a copy of references that stand behind the words that the reasoning has arrived at.
 """
 

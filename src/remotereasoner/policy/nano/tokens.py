@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from remotereasoner.errors import CheckpointError
 from remotereasoner.policy.codec_embedded import reference, write_references
 from remotereasoner.policy.nano.listing import Listing
+from remotereasoner.policy.nano.vocabulary import CLASSES, KEYWORDS
 
 __all__ = ["ADDED_TOKENS", "BASE_TOKENS", "MAX_OBJECTS", "NanoTokenizer", "listing_text", "trim_tokenizer"]
 
@@ -54,13 +55,14 @@ def trim_tokenizer(full: dict[str, object], keep: int = BASE_TOKENS) -> dict[str
 
 
 def listing_text(listing: Listing) -> str:
-    """``Seen: 3 ships <|obj_0|>-<|obj_2|>: largest <|obj_0|> north <|obj_2|>; 1 harbor <|obj_3|>.``
+    """``Seen: 2 ships <|obj_0|>-<|obj_1|>: largest ship <|obj_0|> north ship <|obj_1|>; 1 harbor <|obj_2|>.``
 
     Groups of one object carry no relations: whatever is asked of them, it is that one.
     """
     groups = []
     for group in listing.groups:
-        told = "".join(f" {word} {reference(number)}" for word, number in listing.named(group))
+        keyword = KEYWORDS[CLASSES[group.class_index]]
+        told = "".join(f" {word} {keyword} {reference(number)}" for word, number in listing.named(group))
         groups.append(f" {group.words} {write_references(group.numbers)}{':' if told else ''}{told}")
     return f"Seen:{';'.join(groups) or ' nothing known'}."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AREAS", "CLASSES", "PLURALS", "SINGULARS", "THINGS"]
+__all__ = ["AREAS", "CLASSES", "KEYWORDS", "PLURALS", "SINGULARS", "THINGS"]
 
 THINGS: tuple[str, ...] = (
     "airplane",
@@ -31,3 +31,6 @@ _MASS_NOUNS |= {
 SINGULARS: dict[str, str] = {c: c.replace("_", " ") for c in CLASSES} | {n: w[0] for n, w in _MASS_NOUNS.items()}
 PLURALS: dict[str, str] = {c: f"{s}es" if s.endswith("s") else f"{s}s" for c, s in SINGULARS.items()}
 PLURALS |= {n: w[1] for n, w in _MASS_NOUNS.items()}
+
+KEYWORDS: dict[str, str] = {c: "track" if c == "ground_track_field" else c.split("_")[0] for c in CLASSES}
+"""One word a class, no two alike: beside a relation ("north ship") it says which class the relation is in."""

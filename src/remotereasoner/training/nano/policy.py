@@ -98,7 +98,8 @@ class ListedRows:
 def trainer_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     """``tokenizer.json`` of the embedded model with the chat template that gives the ids of inference."""
     ends: dict[str, Any] = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_file(str(path)), **ends)
+    made: Any = PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerFast = made(tokenizer_object=Tokenizer.from_file(str(path)), **ends)
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from remotereasoner.policy.codec_embedded import reference, write_references
 from remotereasoner.policy.nano.listing import RELATION_WORDS, RELATIONS, Group, Listing
-from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS, SINGULARS
+from remotereasoner.policy.nano.vocabulary import CLASSES, KEYWORDS, PLURALS, SINGULARS
 from remotereasoner.types import Task
 
 __all__ = ["Question", "QuestionBank", "Split"]
@@ -45,7 +45,7 @@ def _there_are(group: Group | None) -> str:
 
 def _looked_up(kind: str, name: str, number: int) -> str:
     """How the reasoning ends on one object: by quoting the listing, which a language model does best."""
-    return f"Of the {PLURALS[name]} I take {RELATION_WORDS[kind]} {reference(number)}."
+    return f"I take {RELATION_WORDS[kind]} {KEYWORDS[name]} {reference(number)}."
 
 
 def _plural(word: str) -> str:
@@ -140,8 +140,7 @@ class QuestionBank:
         target = group.first + int(np.argmax(column))
         item = self.relations[kind]
         text = str(rng.choice(item[self._templates])).format(**self._names(name, rng))
-        think = str(rng.choice(item["think"])).format(singular=SINGULARS[name], plural=PLURALS[name])
-        reasoning = f"{think} {_looked_up(kind, name, target)}"
+        reasoning = f"The question is about one of the {PLURALS[name]}. {_looked_up(kind, name, target)}"
         return Question(
             "locate", _capital(text), reasoning, write_references([target]), f"relation_{kind}",
             (target,), group.class_index,

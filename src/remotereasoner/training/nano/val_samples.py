@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from remotereasoner.policy.nano.listing import ListedObject, make_listing
+from remotereasoner.data.readers.bank import RELATIONS as PICKED
+from remotereasoner.data.readers.bank import pick
+from remotereasoner.policy.nano.listing import Group, ListedObject, Listing, make_listing
 from remotereasoner.policy.nano.vocabulary import AREAS, CLASSES
 from remotereasoner.training.nano.questions import Question, QuestionBank
 
 __all__ = ["val_samples"]
 
 _MIN_AREA_SHARE = 0.004
-_GEOMETRIC = ("largest", "smallest", "northernmost", "southernmost", "westernmost", "easternmost", "nearest_center")
 
 
 def _objects(row: dict[str, Any]) -> list[ListedObject]:
@@ -55,12 +56,9 @@ def val_samples(root: Path, split: str = "val", seed: int = 0) -> list[dict[str,
             asked.append((f"{kind}_implicit", _plural_question(bank, listing, group.class_index, rng)))
             asked.append((f"{kind}_direct", bank.ask_direct(listing, group.class_index, rng)))
             if group.count > 1:
-                question = None
-                for _ in range(200):
-                    question = bank.ask_relation(listing, group, rng)
-                    if question and question.kind.removeprefix("relation_") in _GEOMETRIC:
-                        asked.append(("relation", question))
-                        break
+                relation = _clear_relation(bank, listing, group, rng)
+                if relation is not None:
+                    asked.append(("relation", relation))
         missing = [k for k in exhaustive if listing.group_of(k) is None]
         if missing:
             index = int(rng.choice(missing))
@@ -82,7 +80,20 @@ def val_samples(root: Path, split: str = "val", seed: int = 0) -> list[dict[str,
     return samples
 
 
-def _plural_question(bank: QuestionBank, listing: Any, class_index: int, rng: np.random.Generator) -> Question:
+def _clear_relation(bank: QuestionBank, listing: Listing, group: Group, rng: np.random.Generator) -> Question | None:
+    """A question for the largest, northernmost, … where it leads the next by a margin: no coin tosses as truth."""
+    members = [listing.objects[k] for k in group.numbers]
+    boxes, areas = [o.box_01 for o in members], [o.size_01 for o in members]
+    clear = {kind: place for kind in PICKED if (place := pick(kind, boxes, areas, (1, 1))) is not None}
+    for _ in range(200 if clear else 0):
+        question = bank.ask_relation(listing, group, rng)
+        kind = question.kind.removeprefix("relation_") if question else ""
+        if question and kind in clear and question.targets == (group.first + clear[kind],):
+            return question
+    return None
+
+
+def _plural_question(bank: QuestionBank, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
     """An implicit question that asks for all of them."""
     while True:
         question = bank.ask_implicit(listing, class_index, rng)
