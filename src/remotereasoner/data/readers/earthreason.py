@@ -56,7 +56,8 @@ def _companion(root: Path, folder: str, name: str, ending: str, *, is_ambiguous:
     if is_ambiguous and (root / short).is_file():
         raise FieldError(f"several images come down to {shown(short)} at their first dot: which one is it of?")
     if not (root / short).is_file():
-        raise FieldError(f"there is neither {shown(whole)} nor {shown(short)}")
+        either = shown(short) if whole == short else f"{shown(whole)} or {shown(short)}"
+        raise FieldError(f"there is no {either}")
     return short
 
 
