@@ -29,7 +29,6 @@ from remotereasoner.training.policies import load_trainable
 from remotereasoner.training.renamed import without_renaming_warnings
 from remotereasoner.training.targets import target_text
 from remotereasoner.training.train import train
-from remotereasoner.training.view import plain_line
 
 BOXES = ((3.2, 5.0, 41.7, 60.0), (100.0, 20.0, 139.0, 69.9))
 
@@ -159,9 +158,3 @@ def test_what_cannot_be_merged(tiny_policy: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not fit"):
         merge(adapter, tmp_path / "out", base=str(tiny_policy))
     assert not (tmp_path / "out").exists()
-
-
-def test_one_line_of_a_log() -> None:
-    logs = {"loss": 0.5, "reward": 0.25, "rewards/format/mean": 1.0, "rewards/mask/mean": None, "status/answered": 0.75}
-    assert plain_line(logs, 3, 10) == "step 3/10  loss 0.5  reward 0.25 (format 1)  answered 75%"
-    assert plain_line({"eval_reward": 0.5, "eval_f1": 0.1}, 3, 10) == "step 3/10  evaluation  reward 0.5  f1 0.1"
