@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from remotereasoner.transform.masks import union
 from remotereasoner.types import BoolArray, BoxXyxy, Status, Task, UInt8Array
 
 if TYPE_CHECKING:
+    from remotereasoner.export.formats import VectorFormat
     from remotereasoner.export.mask_raster import MaskKind
 
 __all__ = ["Result"]
@@ -145,16 +147,64 @@ class Result:
 
         return overlay_png(self)
 
-    def write(self, folder: Path | str) -> dict[str, Path]:
+    def to_geodataframe(self) -> Any:
+        """A ``geopandas.GeoDataFrame`` in the scene's own CRS, one row per finding; ``attrs`` holds the rest.
+
+        Raises :class:`~remotereasoner.errors.MissingExtraError` without the extra ``[vector]``.
+        """
+        from remotereasoner.export.geodataframe import layer_to_geodataframe
+        from remotereasoner.export.layer import layer_of
+        from remotereasoner.export.shaping import shape_result
+
+        return layer_to_geodataframe(layer_of(shape_result(self)))
+
+    def export(
+        self,
+        path: Path | str,
+        *,
+        as_format: VectorFormat | None = None,
+        overwrite: bool = False,
+        simplify_m: float | None = None,
+        right_angles_iou: float | None = None,
+    ) -> Path:
+        """Write the findings as one vector file: GeoPackage, FlatGeobuf, GeoParquet, GeoJSON, COCO and others.
+
+        The format is that of the file's name unless ``as_format`` says it. ``simplify_m``: outlines with fewer
+        vertices, none further than this from where it was. ``right_angles_iou``: outlines with right angles, refused
+        where their IoU with the mask's falls under this. The file is complete or not there. Raises
+        :class:`~remotereasoner.errors.ExportError`, also where ``path`` exists and ``overwrite`` is False, and
+        :class:`~remotereasoner.errors.UsageError` for impossible wishes.
+        """
+        from remotereasoner.export.formats import export_result
+
+        return export_result(
+            self,
+            Path(path),
+            as_format=as_format,
+            overwrite=overwrite,
+            simplify_m=simplify_m,
+            right_angles_iou=right_angles_iou,
+        )
+
+    def write(
+        self,
+        folder: Path | str,
+        *,
+        formats: Sequence[VectorFormat] = (),
+        simplify_m: float | None = None,
+        right_angles_iou: float | None = None,
+    ) -> dict[str, Path]:
         """Write everything that fits this result into ``folder``; returns kind to path.
 
-        ``json`` and ``overlay`` always; for ``locate`` also ``geojson`` (``pixels`` without a usable CRS), and ``mask``
-        and ``contour`` unless the answer could not be read. Files are complete or not there. Raises
-        :class:`~remotereasoner.errors.ExportError`.
+        ``json`` and ``overlay`` always; for ``locate`` also ``geojson`` (``pixels`` without a usable CRS), the other
+        ``formats`` asked for, shaped as :meth:`export` says, and ``mask`` and ``contour`` unless the answer could not
+        be read. Files are complete or not there. Raises :class:`~remotereasoner.errors.ExportError`.
         """
         from remotereasoner.export.folder import write_folder
 
-        return write_folder(self, Path(folder))
+        return write_folder(
+            self, Path(folder), formats=formats, simplify_m=simplify_m, right_angles_iou=right_angles_iou
+        )
 
     @classmethod
     def read(cls, path: Path | str) -> Result:

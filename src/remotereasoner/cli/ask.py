@@ -9,13 +9,17 @@ import click
 
 from remotereasoner.cli.options import (
     as_window,
+    in_metres,
     json_option,
     parse_bands,
     scene_options,
     settings_options,
+    vector_options,
+    vector_wishes,
     verbose_option,
 )
 from remotereasoner.cli.terminal import lines, log_to_stderr, print_json, print_table, working
+from remotereasoner.errors import UsageError
 from remotereasoner.types import Status, Task
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ _SETTINGS = ("model", "codec", "segmenter", "device", "temperature", "max_new_to
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write files here."
 )
+@vector_options
 @json_option
 @verbose_option
 @click.pass_context
@@ -53,15 +58,16 @@ def ask(
     """Ask QUESTION about IMAGE and show where the answer is.
 
     Several IMAGEs are the bands of one scene. `--task vqa` answers in words, `--task caption` describes (QUESTION may
-    be left out). With -o, JSON, GeoJSON, mask, contours and an overlay are written there.
+    be left out). With -o, JSON, GeoJSON, mask, contours and an overlay are written there, and what --format names.
     """
     log_to_stderr(verbose)
+    shaping = vector_wishes(options, output)
     images, question = _split(images_and_question, task)
-    result = _answer(images, question, task, options, quiet=as_json)
+    result = _answer(images, question, task, options, in_metres=in_metres(shaping), quiet=as_json)
     paths: dict[str, Path] = {}
     if output is not None:
         with working("Writing files", quiet=as_json):
-            paths = result.write(output)
+            paths = result.write(output, **shaping)
     if as_json:
         print_json({**result.to_dict(), "files": {kind: str(path) for kind, path in paths.items()}})
     else:
@@ -78,7 +84,9 @@ def _split(arguments: tuple[str, ...], task: Task) -> tuple[list[str], str]:
     return list(arguments[:-1]), arguments[-1]
 
 
-def _answer(images: list[str], question: str, task: Task, options: dict[str, Any], *, quiet: bool) -> Result:
+def _answer(
+    images: list[str], question: str, task: Task, options: dict[str, Any], *, in_metres: bool, quiet: bool
+) -> Result:
     from remotereasoner.cli.loading import load_reasoner
     from remotereasoner.scene import open_scene
     from remotereasoner.scene._gdal import harden_process
@@ -99,6 +107,8 @@ def _answer(images: list[str], question: str, task: Task, options: dict[str, Any
             bounds_crs=options["bounds_crs"],
             max_side_px=settings.max_side_px,
         )
+    if in_metres and not scene.grid.is_georeferenced:
+        raise UsageError("--simplify and --right-angles work in metres, and this scene has no CRS for them")
     with working("Loading the model", quiet=quiet):
         reasoner = load_reasoner(settings)
     with working("Reasoning", quiet=quiet):

@@ -11,7 +11,17 @@ import click
 from remotereasoner.errors import UsageError
 from remotereasoner.types import WindowPx
 
-__all__ = ["as_window", "json_option", "parse_bands", "scene_options", "settings_options", "verbose_option"]
+__all__ = [
+    "as_window",
+    "in_metres",
+    "json_option",
+    "parse_bands",
+    "scene_options",
+    "settings_options",
+    "vector_options",
+    "vector_wishes",
+    "verbose_option",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -50,6 +60,41 @@ settings_options = _stack(
     click.option("--seed", type=int, help="For sampling above temperature 0."),
     click.option("--config", type=click.Path(path_type=Path), help="Settings file.  [default: remotereasoner.toml]"),
 )
+
+vector_options = _stack(
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(["gpkg", "fgb", "parquet", "coco", "label-studio", "csv"]),
+        help="Write this too, with -o; several times for several.",
+    ),
+    click.option("--simplify", "simplify_m", type=float, metavar="METRES", help="Outlines with fewer vertices."),
+    click.option(
+        "--right-angles", "right_angles_iou", type=float, metavar="IOU", help="Right angles where they fit this well."
+    ),
+)
+
+
+def vector_wishes(options: dict[str, Any], output: Path | None) -> dict[str, Any]:
+    """The vector options as ``Result.write`` takes them.
+
+    Raises :class:`~remotereasoner.errors.UsageError`, and :class:`~remotereasoner.errors.MissingExtraError` before a
+    model has been asked for what cannot be written.
+    """
+    wishes = {name: options.pop(name) for name in ("formats", "simplify_m", "right_angles_iou")}
+    if output is None and any(wish not in ((), None) for wish in wishes.values()):
+        raise UsageError("--format, --simplify and --right-angles are about files: say where with -o DIR")
+    if wishes["formats"]:
+        from remotereasoner.export.formats import require_formats
+
+        require_formats(wishes["formats"])
+    return wishes
+
+
+def in_metres(wishes: dict[str, Any]) -> bool:
+    """Whether these wishes need a scene with a CRS."""
+    return wishes["simplify_m"] is not None or wishes["right_angles_iou"] is not None
 
 
 def parse_bands(text: str | None) -> tuple[int, ...] | tuple[str, ...] | None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remotereasoner.export.atomic import write_files
-from remotereasoner.export.geojson import result_to_geojson, result_to_pixel_json
+from remotereasoner.export.formats import FORMAT_FILES, VectorFormat, format_bytes
+from remotereasoner.export.geojson import result_to_pixel_json
 from remotereasoner.export.mask_raster import mask_tiff
 from remotereasoner.export.pictures import contour_png, overlay_png
+from remotereasoner.export.shaping import shape_result
 
 if TYPE_CHECKING:
     from remotereasoner.result import Result
 
 __all__ = ["FILE_NAMES", "write_folder"]
 
-FILE_NAMES = {
+FILE_NAMES: dict[str, str] = {
     "json": "result.json",
-    "geojson": "findings.geojson",
+    **{str(name): file for name, file in FORMAT_FILES.items()},
     "pixels": "findings_px.json",
     "mask": "mask.tif",
     "contour": "contour.png",
@@ -26,14 +29,24 @@ FILE_NAMES = {
 }
 
 
-def write_folder(result: Result, folder: Path) -> dict[str, Path]:
+def write_folder(
+    result: Result,
+    folder: Path,
+    *,
+    formats: Sequence[VectorFormat] = (),
+    simplify_m: float | None = None,
+    right_angles_iou: float | None = None,
+) -> dict[str, Path]:
     """See :meth:`remotereasoner.result.Result.write`. An earlier result's files are replaced or removed."""
-    payloads = {"json": result.to_json().encode(), "overlay": overlay_png(result)}
+    payloads: dict[str, bytes] = {"json": result.to_json().encode(), "overlay": overlay_png(result)}
     if result.task == "locate":
         located = result.grid.is_georeferenced
-        document = result_to_geojson(result) if located else result_to_pixel_json(result)
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-        payloads["geojson" if located else "pixels"] = text.encode()
+        shaped = shape_result(result, simplify_m=simplify_m, right_angles_iou=right_angles_iou)
+        wanted: list[VectorFormat] = ["geojson"] if located else []
+        payloads.update((name, format_bytes(shaped, name)) for name in dict.fromkeys([*wanted, *formats]))
+        if not located:
+            text = json.dumps(result_to_pixel_json(result), ensure_ascii=False, allow_nan=False)
+            payloads["pixels"] = text.encode()
         if result.status in ("answered", "no_target"):
             payloads["mask"] = mask_tiff(result)
             payloads["contour"] = contour_png(result)

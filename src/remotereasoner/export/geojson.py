@@ -21,12 +21,12 @@ from remotereasoner.transform.findings import Finding
 if TYPE_CHECKING:
     from remotereasoner.result import Result
 
-__all__ = ["result_to_geojson", "result_to_pixel_json"]
+__all__ = ["finding_outline", "result_header", "result_to_geojson", "result_to_pixel_json"]
 
 _PIXELS = "pixels of the scene: origin at the top left corner, x right, y down"
 
 
-def _outline(finding: Finding) -> tuple[Polygon | MultiPolygon, str]:
+def finding_outline(finding: Finding) -> tuple[Polygon | MultiPolygon, str]:
     """The mask's outline, or the box where the segmenter found nothing in it."""
     if finding.polygons.is_empty:
         return box(*finding.box_xyxy), "box"
@@ -56,7 +56,8 @@ def _properties(finding: Finding, source: str) -> dict[str, Any]:
     }
 
 
-def _header(result: Result) -> dict[str, Any]:
+def result_header(result: Result) -> dict[str, Any]:
+    """What holds for all findings of a result, and for none."""
     model = result.provenance.model
     return {
         "status": result.status,
@@ -78,7 +79,7 @@ def _place(outline: Polygon | MultiPolygon, grid: Grid, near_lon_deg: float) -> 
 
 
 def _feature(finding: Finding, grid: Grid, near_lon_deg: float) -> dict[str, Any]:
-    outline, source = _outline(finding)
+    outline, source = finding_outline(finding)
     shape = _place(outline, grid, near_lon_deg)
     feature: dict[str, Any] = {"type": "Feature", "id": finding.index}
     if shape is not None:
@@ -106,16 +107,16 @@ def result_to_geojson(result: Result) -> dict[str, Any]:
         raise ExportError("GeoJSON needs lon/lat, and this scene has no CRS that leads there: use to_pixel_json")
     near = _scene_longitude(result) if result.findings else 0.0
     features = [_feature(finding, result.grid, near) for finding in result.findings]
-    return {"type": "FeatureCollection", **_header(result), "features": features}
+    return {"type": "FeatureCollection", **result_header(result), "features": features}
 
 
 def result_to_pixel_json(result: Result) -> dict[str, Any]:
     """The same findings in pixels, for scenes without a place on the Earth. Not GeoJSON, and not named so."""
     findings = []
     for finding in result.findings:
-        outline, source = _outline(finding)
+        outline, source = finding_outline(finding)
         parts = list(outline.geoms) if isinstance(outline, MultiPolygon) else [outline]
         findings.append({**_properties(finding, source), "polygons_px": [_coordinates(part) for part in parts]})
     height, width = result.grid.size_hw
     frame = {"type": "PixelFindings", "coordinates": _PIXELS, "size_hw": [height, width]}
-    return {**frame, **_header(result), "findings": findings}
+    return {**frame, **result_header(result), "findings": findings}

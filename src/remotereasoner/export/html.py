@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from typing import TYPE_CHECKING
 
+from remotereasoner.export.html_map import map_html
 from remotereasoner.export.overlay import colour_of
-from remotereasoner.export.pictures import overlay_png, status_line
+from remotereasoner.export.pictures import status_line
 from remotereasoner.plain_text import printable
 from remotereasoner.transform.findings import Finding
 
@@ -34,11 +34,10 @@ def _row(finding: Finding) -> str:
 
 
 def result_to_html(result: Result) -> str:
-    """Question, status, table of findings (the first 100), reasoning and the overlay as a data URI."""
+    """Question, status, table of findings (the first 100), reasoning and a map of the findings."""
     head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("#", "label", "lon, lat", "area", "score"))
     rows = "".join(_row(finding) for finding in result.findings[:_MAX_ROWS])
     more = result.count - _MAX_ROWS
-    image = base64.b64encode(overlay_png(result)).decode("ascii")
     parts = [
         '<div style="font-family:sans-serif;max-width:60em">',
         f"<p><b>{_text(result.question)}</b><br>{_text(status_line(result))}</p>",
@@ -46,7 +45,7 @@ def result_to_html(result: Result) -> str:
         f'<table style="border-collapse:collapse"><tr>{head}</tr>{rows}</table>' if rows else "",
         f"<p>and {more} more</p>" if more > 0 else "",
         f"<p style='color:#666'>{_text(result.reasoning)}</p>" if result.reasoning else "",
-        f'<img alt="overlay" style="max-width:100%" src="data:image/png;base64,{image}">',
+        map_html(result),
         "</div>",
     ]
     return "".join(parts)

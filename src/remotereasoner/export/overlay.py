@@ -12,13 +12,13 @@ from remotereasoner.export.caption import load_font
 from remotereasoner.transform.findings import Finding
 from remotereasoner.types import BoxXyxy, SizeHw, UInt8Array
 
-__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "colour_of", "draw_findings", "place_labels"]
+__all__ = ["COLOURS", "MAX_SIDE_PX", "MIN_SIDE_PX", "colour_of", "draw_findings", "place_labels"]
 
 MIN_SIDE_PX = 768
 MAX_SIDE_PX = 1600
 
 # Okabe and Ito's colours without black: told apart by people with colour vision deficiencies too.
-_COLOURS = ((230, 159, 0), (86, 180, 233), (240, 228, 66), (213, 94, 0), (0, 158, 115), (204, 121, 167), (0, 114, 178))
+COLOURS = ((230, 159, 0), (86, 180, 233), (240, 228, 66), (213, 94, 0), (0, 158, 115), (204, 121, 167), (0, 114, 178))
 _TINT = 0.38
 _HALO = (16, 16, 16)
 
@@ -28,7 +28,7 @@ SizeWh = tuple[int, int]
 
 def colour_of(index: int) -> tuple[int, int, int]:
     """Colour of the finding with that position in the answer."""
-    return _COLOURS[index % len(_COLOURS)]
+    return COLOURS[index % len(COLOURS)]
 
 
 def _text_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -24,7 +24,7 @@ from remotereasoner.scene.crs import crs_from_wkt
 from remotereasoner.scene.grid import Grid, is_usable
 from remotereasoner.scene.scene import Rendering
 from remotereasoner.transform.base import InstanceMask
-from remotereasoner.transform.findings import Finding
+from remotereasoner.transform.findings import Finding, Views
 from remotereasoner.transform.polygons import mask_to_polygons
 from remotereasoner.types import BoxXyxy, WindowPx
 
@@ -58,6 +58,7 @@ def _finding_to_dict(finding: Finding) -> dict[str, Any]:
             "offset_xy": list(finding.mask.offset_xy),
             "score": finding.mask.score,
         },
+        **({} if finding.views is None else {"views": asdict(finding.views)}),
     }
 
 
@@ -147,6 +148,16 @@ def _finding(raw: dict[str, Any], size_hw: tuple[int, int]) -> Finding:
         centroid_xy=_pair(raw["centroid_xy"]),
         centroid_lonlat=None if raw["centroid_lonlat"] is None else _pair(raw["centroid_lonlat"]),
         **{name: _optional(raw[name]) for name in _MEASURES},
+        views=None if raw.get("views") is None else _views(raw["views"]),
+    )
+
+
+def _views(raw: dict[str, Any]) -> Views:
+    return Views(
+        windows_seen=int(raw["windows_seen"]),
+        windows_visible=int(raw["windows_visible"]),
+        agreement=_optional(raw["agreement"]),
+        overview_iou=_optional(raw["overview_iou"]),
     )
 
 
