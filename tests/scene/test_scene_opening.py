@@ -281,3 +281,9 @@ def test_damage_in_the_pixels_is_an_error_with_a_code(raster_factory) -> None:
     with pytest.raises(ImageReadError) as caught:
         open_scene(path)
     assert caught.value.code == "broken"
+
+
+@pytest.mark.parametrize(("nodata", "is_valid"), [(4, True), (6, True), (5, False)])
+def test_a_nodata_value_below_or_above_all_samples(raster_factory, nodata: int, is_valid: bool) -> None:
+    path = raster_factory(pixels=np.full((3, 8, 8), 5, np.uint16), nodata=nodata)
+    assert open_scene(path).valid.all() == is_valid

@@ -121,7 +121,10 @@ def _differs(samples: npt.NDArray[Any], nodata: float) -> BoolArray | None:
             return None  # a nodata value that no sample can have
     elif np.isnan(nodata):
         return None  # not finite: seen to by the caller
-    differs: BoolArray = samples != samples.dtype.type(nodata)
+    value = samples.dtype.type(nodata)
+    if samples.size and (samples.min() > value or samples.max() < value):
+        return None  # two quick passes that spare all that a mask costs later; not where there are NaNs
+    differs: BoolArray = samples != value
     return differs
 
 
