@@ -26,7 +26,7 @@ def run(
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, *launcher, str(SCRIPT), str(model), str(samples), str(out), method]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     state = json.loads((out / "checkpoint-3" / "trainer_state.json").read_bytes())
     return state, load_file(out / "final" / "adapter_model.safetensors")

@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from train_parts import make_config, rewarded_by_variety
 from trl.trainer.grpo_trainer import GRPOTrainer
@@ -25,7 +26,7 @@ _stock = GRPOTrainer._generate_single_turn
 def drawn_alone(self: Any, prompt_ids: Any, images: Any, fields: dict[str, Any], generations: int, **_: Any) -> Any:
     """As TRL draws them, row by row."""
     first = self.accelerator.process_index * len(prompt_ids)
-    patches = fields["image_grid_thw"].prod(dim=1).tolist()
+    patches = np.asarray(fields["image_grid_thw"]).prod(axis=1).tolist()
     completions, position = [], 0
     for row, ids in enumerate(prompt_ids):
         own = {
