@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from miniatures import A, mask_of, samples
-from reading import read
+from reader_results import read
 
 from remotereasoner.data.readers import DATA_SETS, ReadOptions, data_set, read_data_set
 from remotereasoner.errors import InputError, UsageError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from miniatures import A, B, coco, packed
-from reading import read
+from reader_results import read
 
 from remotereasoner.data.fields import FieldError
 from remotereasoner.data.readers.coco_masks import rings_of, rle_mask

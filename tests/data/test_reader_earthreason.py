@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from miniatures import A, B, earthreason, mask_of
-from reading import read
+from reader_results import read
 
 from remotereasoner.data.boxes_from_masks import BoxRule
 from remotereasoner.errors import InputError

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from miniatures import NORTH, PIXEL_M, WEST, geo, geo_features, geo_raster, on_map, write_json
 from pyproj import Transformer
-from reading import read
+from reader_results import read
 from shapely.geometry import shape
 
 from remotereasoner.errors import InputError, MissingExtraError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from miniatures import labelled
-from reading import read
+from reader_results import read
 
 from remotereasoner.data.readers.bank import RELATIONS, bank, pick
 

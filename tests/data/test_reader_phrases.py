@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from miniatures import A, B, mask_of, refsegrs, risbench
-from reading import read
+from reader_results import read
 
 BOX_A, BOX_B = tuple(map(float, A)), tuple(map(float, B))
 

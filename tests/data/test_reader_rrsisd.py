@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from miniatures import A, B, mask_of, rrsisd
-from reading import read
+from reader_results import read
 
 from remotereasoner.errors import InputError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from miniatures import vrsbench, write_json
-from reading import read
+from reader_results import read
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from remotereasoner.data.fields import FieldError, path_of
 from remotereasoner.data.mask_outlines import outlines_by_box
 from remotereasoner.data.readers import BadRecord, Item, ReadOptions, data_set, read_data_set
 from remotereasoner.data.samples import Sample, fault_of, write_samples
@@ -165,7 +166,7 @@ class _Run:
                 self._refuse(BadRecord(item.sample.image, None, f"the id {item.sample.id!a} is there twice"))
                 continue
             sample = self._placed(item)
-            fault = fault_of(sample)
+            fault = fault_of(sample) or _fault_of_name(item)
             if fault is not None:
                 self._refuse(BadRecord(item.sample.image, None, f"sample {sample.id!a}: {fault}"))
                 continue
@@ -215,6 +216,15 @@ class _Run:
         temporary = link.with_name(f".{link.name}.{_hex()}.tmp")
         temporary.symlink_to(os.path.relpath(self.root.resolve(), link.parent.resolve()), target_is_directory=True)
         temporary.replace(link)
+
+
+def _fault_of_name(item: Item) -> str | None:
+    """Names of masks come from annotations; none may lead elsewhere than below the folder of masks."""
+    try:
+        path_of(item.mask_name or "none", "the name of its mask")
+    except FieldError as error:
+        return str(error)
+    return None
 
 
 def _write_mask(path: Path, mask: BoolArray) -> None:

@@ -15,7 +15,7 @@ from remotereasoner.data.fields import FieldError, shown
 from remotereasoner.data.mask_outlines import Rings, outlines_by_box
 from remotereasoner.data.readers.base import BadRecord, Found, Item, ReadOptions, tracked
 from remotereasoner.data.readers.coco_masks import rings_of, rle_mask
-from remotereasoner.data.readers.files import below, box_xywh, entry, listing, read_table
+from remotereasoner.data.readers.files import below, box_xywh, entry, key_of, listing, read_table
 from remotereasoner.data.readers.rasters import image_size
 from remotereasoner.data.samples import Sample
 from remotereasoner.errors import InputError, UsageError
@@ -44,7 +44,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[Found]:
     images, annotations, categories = (table.get(key) for key in ("images", "annotations", "categories"))
     if not isinstance(images, list) or not isinstance(annotations, list) or not isinstance(categories, list):
         raise InputError(f"{file} is no COCO file: it needs the lists images, annotations and categories")
-    names = {item.get("id"): item.get("name") for item in categories if isinstance(item, dict)}
+    names = {key_of(item.get("id")): item.get("name") for item in categories if isinstance(item, dict)}
     of_image: dict[Any, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for place, annotation in enumerate(annotations):
         try:
@@ -93,7 +93,7 @@ def _image(
     objects: dict[Any, list[tuple[BoxXyxy, Rings | None]]] = {}
     crowded = set()
     for place, annotation in mine:
-        category = annotation.get("category_id")
+        category = key_of(annotation.get("category_id"))
         if annotation.get("iscrowd"):
             crowded.add(category)
             continue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from remotereasoner.data.fields import FieldError, shown
 from remotereasoner.data.mask_outlines import Rings
+from remotereasoner.data.readers.files import finite
 from remotereasoner.errors import ResultFormatError
 from remotereasoner.export.rle import decode_rle
 from remotereasoner.types import BoolArray, PointXy, SizeHw
@@ -27,10 +27,8 @@ def rings_of(segmentation: object, where: str) -> Rings | None:
 def _ring(flat: object, where: str) -> tuple[PointXy, ...]:
     if not isinstance(flat, list) or len(flat) < 6 or len(flat) % 2:
         raise FieldError(f"{where} must hold rings [x, y, x, y, …] of three points or more, not {shown(flat)}")
-    for value in flat:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise FieldError(f"{where} must hold finite numbers, not {shown(value)}")
-    return tuple((float(flat[i]), float(flat[i + 1])) for i in range(0, len(flat), 2))
+    numbers = [finite(value, where) for value in flat]
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def rle_mask(segmentation: object, size_hw: SizeHw, where: str) -> BoolArray | None:

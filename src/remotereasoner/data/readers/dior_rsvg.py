@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 
 from remotereasoner.data.fields import FieldError, shown
 from remotereasoner.data.readers.base import BadRecord, Found, Item, ReadOptions, chosen_splits, tracked
-from remotereasoner.data.readers.files import below, find_below, listing, text_lines, words
+from remotereasoner.data.readers.files import below, find_below, finite, listing, text_lines, words
 from remotereasoner.data.readers.safe_xml import read_xml
 from remotereasoner.data.samples import Sample
 from remotereasoner.errors import InputError
@@ -98,8 +98,8 @@ def _box(node: Element) -> BoxXyxy:
     for name in ("xmin", "ymin", "xmax", "ymax"):
         text = (node.findtext(f"bndbox/{name}") or "").strip()
         try:
-            numbers.append(float(text))
-        except ValueError:
+            numbers.append(finite(float(text), name))
+        except ValueError:  # FieldError is one
             raise FieldError(f"bndbox has no usable {name}: {shown(text)}") from None
     x1, y1, x2, y2 = numbers
     if not (x1 < x2 and y1 < y2):

@@ -73,7 +73,8 @@ def _image(root: Path, split: str, name: str, is_ambiguous: bool, options: ReadO
     if not isinstance(questions, list) or not questions:
         raise FieldError(f"{shown(sheet)} has no questions")
     boxes = boxes_of_mask(mask, options.box_rule)
-    answers = [text for text in document.get("answer") or () if isinstance(text, str)]
+    given = document.get("answer")
+    answers = [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
     attributes: dict[str, Any] = {
         "box_rule": options.box_rule.record(),
         "question_policy": options.questions or "first",

@@ -23,6 +23,9 @@ __all__ = [
     "box_xywh",
     "entry",
     "find_below",
+    "finite",
+    "is_there",
+    "key_of",
     "listing",
     "read_bytes",
     "read_json",
@@ -45,9 +48,17 @@ def below(root: Path, relative: object, name: str = "file name") -> str:
     if not isinstance(relative, str) or not relative.strip():
         raise FieldError(f"{name} must be text, not {shown(relative)}")
     checked = path_of(relative, name)
-    if not (root / checked).is_file():
+    if not is_there(root / checked):
         raise FieldError(f"there is no {name} {shown(checked)}")
     return checked
+
+
+def is_there(path: Path) -> bool:
+    """A file that can be looked at; a name too long or a folder without permission is not there."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def stem_below(root: Path, folder: str, stem: str, endings: Sequence[str] = _IMAGE_ENDINGS) -> str:
@@ -56,7 +67,7 @@ def stem_below(root: Path, folder: str, stem: str, endings: Sequence[str] = _IMA
     for ending in endings:
         for spelled in (ending, ending.upper()):
             relative = f"{folder}/{stem}{spelled}" if folder else f"{stem}{spelled}"
-            if (root / relative).is_file():
+            if is_there(root / relative):
                 return relative
     raise FieldError(f"there is no file {shown(stem)} in {folder or 'the root'} ending in {', '.join(endings)}")
 
@@ -156,14 +167,28 @@ def words(value: object, name: str) -> str:
     return " ".join(value.split())
 
 
+def finite(value: object, where: str) -> float:
+    """A number that is neither infinite nor NaN."""
+    if not isinstance(value, bool) and isinstance(value, int | float):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of more than 308 digits
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise FieldError(f"{where} must hold finite numbers, not {shown(value)}")
+
+
+def key_of(value: object) -> int | str | None:
+    """``value`` where it can be an id, else None: lists and objects cannot be looked up."""
+    return value if isinstance(value, int | str) else None
+
+
 def box_xywh(value: object, where: str) -> BoxXyxy:
     """COCO's [x, y, width, height] as [x1, y1, x2, y2]: four finite numbers, width and height above 0."""
     if not isinstance(value, list | tuple) or len(value) != 4:
         raise FieldError(f"{where} must be [x, y, width, height], not {shown(value)}")
-    for number in value:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise FieldError(f"{where} must hold finite numbers, not {shown(value)}")
-    x, y, width, height = (float(number) for number in value)
+    x, y, width, height = (finite(number, where) for number in value)
     if width <= 0 or height <= 0:
         raise FieldError(f"{where} must have a width and a height above 0, not {shown(value)}")
     return x, y, x + width, y + height

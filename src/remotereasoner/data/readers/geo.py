@@ -48,6 +48,7 @@ class _Placed:
         chosen = np.sort(tree.query(shapely.box(*grid.bounds)))
         return geometries[chosen], [self.labels.categories[k] for k in chosen]
 
+    @np.errstate(invalid="ignore", over="ignore")
     def _in(self, crs: CRS) -> tuple[Any, Any]:
         key = crs.to_wkt()
         if key not in self._by_crs:
@@ -103,12 +104,8 @@ def _raster(root: Path, name: str, placed: _Placed, options: ReadOptions, split:
     with open_raster(root / name) as raster:
         grid = raster.grid
     geometries, categories = placed.within(grid)
-    height, width = grid.size_hw
-    in_pixels = shapely.intersection(
-        shapely.make_valid(shapely.transform(geometries, grid.map_to_pixel)), shapely.box(0, 0, width, height)
-    )
     by_category: dict[str, list[Rings]] = {}
-    for geometry, category in zip(in_pixels, categories, strict=True):
+    for geometry, category in zip(_in_pixels(geometries, grid), categories, strict=True):
         if geometry.area >= _MIN_AREA_PX:
             by_category.setdefault(category, []).append(_rings(geometry))
     gsd_m = grid.ground_sample_distance_m()
@@ -127,6 +124,14 @@ def _raster(root: Path, name: str, placed: _Placed, options: ReadOptions, split:
                 attributes={} if gsd_m is None else {"gsd_m": round(gsd_m, 4)},
             )
         )
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def _in_pixels(geometries: Any, grid: Grid) -> Any:
+    """Geometries of the map in pixels, cut at the raster's edge."""
+    height, width = grid.size_hw
+    moved = shapely.make_valid(shapely.transform(geometries, grid.map_to_pixel))
+    return shapely.intersection(moved, shapely.box(0, 0, width, height))
 
 
 def _rings(geometry: Any) -> Rings:

@@ -16,7 +16,7 @@ from typing import Any
 from remotereasoner.data.boxes_from_masks import BoxRule, boxes_of_mask
 from remotereasoner.data.fields import FieldError, path_of, shown
 from remotereasoner.data.readers.base import BadRecord, Found, Item, ReadOptions, chosen_splits, tracked
-from remotereasoner.data.readers.files import stem_below, text_lines, words
+from remotereasoner.data.readers.files import is_there, stem_below, text_lines, words
 from remotereasoner.data.readers.rasters import fit_mask, image_size, read_mask
 from remotereasoner.data.samples import Sample
 from remotereasoner.errors import InputError
@@ -104,7 +104,7 @@ def _phrase(root: Path, split: str, line: int, text: str, rule: BoxRule, layout:
 def _file(root: Path, folder: str, name: str, what: str) -> str:
     """The file of that name, or the one of that stem with another ending: masks are PNG where images are JPEG."""
     path_of(name, f"{what} name")
-    if (root / folder / name).is_file():
+    if is_there(root / folder / name):
         return f"{folder}/{name}"
     try:
         return stem_below(root, folder, name)

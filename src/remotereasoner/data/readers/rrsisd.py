@@ -18,7 +18,7 @@ from typing import Any
 from remotereasoner.data.fields import FieldError
 from remotereasoner.data.readers.base import BadRecord, Found, Item, ReadOptions, choose, chosen_splits, tracked
 from remotereasoner.data.readers.coco_masks import rings_of, rle_mask
-from remotereasoner.data.readers.files import below, box_xywh, entry, find_below, read_table, words
+from remotereasoner.data.readers.files import below, box_xywh, entry, find_below, key_of, read_table, words
 from remotereasoner.data.readers.plain_pickle import read_plain_pickle
 from remotereasoner.data.readers.rasters import image_size
 from remotereasoner.data.samples import Sample
@@ -85,7 +85,7 @@ def _ref(
     mask = rle_mask(segmentation, size_hw, "segmentation")
     rings = None if mask is not None else rings_of(segmentation, "segmentation")
     sentences = entry(ref, "sentences", list, where)
-    category = names.get(annotation.get("category_id"))
+    category = names.get(key_of(annotation.get("category_id")))
     for index, sentence in choose(sentences, options.questions or "all", options.seed, where):
         text = sentence.get("raw") or sentence.get("sent") if isinstance(sentence, dict) else None
         try:

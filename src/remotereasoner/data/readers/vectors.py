@@ -24,6 +24,17 @@ __all__ = ["VECTOR_ENDINGS", "Labels", "read_labels"]
 VECTOR_ENDINGS = (".geojson", ".gpkg", ".json")
 _SQLITE, _APPLICATIONS = b"SQLite format 3\0", (b"GPKG", b"GP10", b"GP11")
 
+# What shapely raises for coordinates that are none, by way of numpy and Python's own conversions.
+_NO_GEOMETRY = (
+    shapely.errors.ShapelyError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
@@ -36,6 +47,7 @@ class Labels:
     refused: tuple[tuple[int, str], ...]
 
 
+@np.errstate(invalid="ignore", over="ignore")  # other people's numbers: what is not finite is refused below
 def read_labels(root: Path, relative: str, category_field: str) -> Labels:
     """The polygons of a file. ``category_field``: the column or property that names the thing.
 
@@ -106,7 +118,7 @@ def _feature(feature: Any) -> tuple[Any, Mapping[str, Any]]:
     try:
         if isinstance(feature, dict) and isinstance(feature.get("geometry"), dict):
             geometry = shape(feature["geometry"])
-    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except _NO_GEOMETRY:
         geometry = None  # told as "nothing" with the feature's number
     return geometry, properties if isinstance(properties, dict) else {}
 

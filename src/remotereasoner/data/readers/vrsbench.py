@@ -11,14 +11,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from remotereasoner.data.fields import FieldError, shown
 from remotereasoner.data.readers.base import BadRecord, Found, Item, ReadOptions, chosen_splits, tracked
-from remotereasoner.data.readers.files import below, listing, read_json, stem_below, words
+from remotereasoner.data.readers.files import below, finite, listing, read_json, stem_below, words
 from remotereasoner.data.readers.rasters import image_size
 from remotereasoner.data.samples import Sample
 from remotereasoner.errors import InputError
@@ -110,13 +109,12 @@ def _scaled(coordinates: object, size_hw: SizeHw, where: str) -> BoxXyxy:
     """0–1 to pixels, cut off at the image's edge."""
     if not isinstance(coordinates, list) or len(coordinates) != 4:
         raise FieldError(f"{where}.obj_coord must be four numbers, not {shown(coordinates)}")
-    for value in coordinates:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise FieldError(f"{where}.obj_coord must hold finite numbers, not {shown(coordinates)}")
+    numbers = [finite(value, f"{where}.obj_coord") for value in coordinates]
+    for value in numbers:
         if not -_SLACK <= value <= 1 + _SLACK:
             raise FieldError(f"{where}.obj_coord must lie within 0 and 1, not {shown(coordinates)}")
     height, width = size_hw
-    x1, y1, x2, y2 = (min(1.0, max(0.0, float(value))) for value in coordinates)
+    x1, y1, x2, y2 = (min(1.0, max(0.0, value)) for value in numbers)
     if not (x1 < x2 and y1 < y2):
         raise FieldError(f"{where}.obj_coord must have x1 < x2 and y1 < y2, not {shown(coordinates)}")
     return x1 * width, y1 * height, x2 * width, y2 * height
