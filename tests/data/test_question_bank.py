@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from remotereasoner.data.synth.vocabulary import ALL_CLASSES
 from remotereasoner.policy.nano.listing import RELATIONS
 from remotereasoner.policy.nano.vocabulary import CLASSES, PLURALS, SINGULARS
 from remotereasoner.policy.prompts import clean_question
@@ -26,9 +27,9 @@ def bare(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def test_one_file_per_class_and_the_two_shared_ones() -> None:
+def test_one_file_per_class_and_the_shared_ones() -> None:
     names = {f.name for f in FOLDER.iterdir()}
-    assert names == {f"{c}.json" for c in (*CLASSES, "absent", "relations")}
+    assert names == {f"{c}.json" for c in (*ALL_CLASSES, "absent", "relations", "relations_between")}
 
 
 @pytest.mark.parametrize("name", CLASSES)

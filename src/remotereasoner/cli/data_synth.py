@@ -12,7 +12,8 @@ from remotereasoner.cli.options import json_option
 from remotereasoner.cli.terminal import lines, print_json, working
 
 if TYPE_CHECKING:
-    from remotereasoner.data.synth.options import Picture, Split
+    from remotereasoner.data.sentences import Split
+    from remotereasoner.data.synth.options import Picture
 
 __all__ = ["synth"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
-from typing import Any, Literal
 
+from remotereasoner.data.sentences import Split, capital, sentences
 from remotereasoner.policy.nano.vocabulary import PLURALS, SINGULARS
 from remotereasoner.types import BoxXyxy, SizeHw
 
@@ -23,55 +21,44 @@ _MIN_LEAD = 0.08
 class Bank:
     """One half of the bank: the sentences for training, or those kept apart for validation."""
 
-    def __init__(self, half: Literal["train", "val"]) -> None:
+    def __init__(self, half: Split) -> None:
         self.half = half
-        folder = resources.files("remotereasoner.data") / "question_bank"
-        self._categories: dict[str, Any] = {
-            name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in SINGULARS
-        }
-        relations = json.loads((folder / "relations.json").read_text(encoding="utf-8"))
-        key = "templates" if half == "train" else "templates_val"
-        self._direct: list[str] = relations["direct"][key]
-        self._relations: dict[str, list[str]] = {part["kind"]: part[key] for part in relations["relations"]}
+        self._sentences = sentences(half)
 
     def knows(self, category: str) -> bool:
-        return category in self._categories
+        return category in SINGULARS
 
     def direct(self, category: str, draw: random.Random) -> str:
         """A question that names the category."""
-        return _filled(draw.choice(self._direct), category)
+        return _filled(draw.choice(self._sentences.direct.questions), category)
 
     def implicit(self, category: str, draw: random.Random) -> str | None:
         """A question that names a use or property of all objects of a category, never its name."""
-        pool = self._of(self._categories[category]["implicit"])
-        texts = [item["q"] for item in pool if item.get("number") != "one"]
+        texts = [item["q"] for item in self._sentences.implicit(category) if item.get("number") != "one"]
         return draw.choice(texts) if texts else None
 
     def relation(self, kind: str, category: str, draw: random.Random) -> str | None:
-        texts = self._relations.get(kind)
-        return _filled(draw.choice(texts), category) if texts else None
+        templates = self._sentences.relations.get(kind)
+        return _filled(draw.choice(templates.questions), category) if templates else None
 
     def counting(self, category: str, draw: random.Random) -> tuple[str, str] | None:
         """(question, kind) with kind ``count`` or ``presence``."""
-        pool = self._of(self._categories[category]["vqa"])
+        pool = self._sentences.in_words(category)
         if not pool:
             return None
         item = draw.choice(pool)
         return item["q"], "count" if item["kind"] == "count" else "presence"
 
-    def _of(self, items: Sequence[Any]) -> list[Any]:
-        return [item for item in items if item["split"] == self.half]
-
 
 @cache
-def bank(half: Literal["train", "val"]) -> Bank:
+def bank(half: Split) -> Bank:
     """The half of the bank, read once."""
     return Bank(half)
 
 
 def _filled(template: str, category: str) -> str:
     text = template.format(singular=SINGULARS[category], plural=PLURALS[category])
-    return text[:1].upper() + text[1:]
+    return capital(text)
 
 
 def pick(kind: str, boxes: Sequence[BoxXyxy], areas: Sequence[float], size_hw: SizeHw) -> int | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from remotereasoner.data.sentences import Split
 from remotereasoner.errors import UsageError
 
-__all__ = ["Picture", "Split", "WorldOptions"]
+__all__ = ["Picture", "WorldOptions"]
 
 Picture = Literal["jpeg", "png", "geotiff"]
-Split = Literal["train", "val"]
 SIDES = (128, 4096)
 
 
