@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from remotereasoner.data.sentences import Split, capital, plural_of_word, sentences
 from remotereasoner.policy.codec_embedded import reference, write_references
 from remotereasoner.policy.nano.listing import RELATION_WORDS, RELATIONS, Group, Listing
 from remotereasoner.policy.nano.vocabulary import CLASSES, KEYWORDS, PLURALS, SINGULARS
@@ -16,7 +15,6 @@ from remotereasoner.types import Task
 
 __all__ = ["Question", "QuestionBank", "Split"]
 
-Split = Literal["train", "val"]
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -48,37 +46,22 @@ def _looked_up(kind: str, name: str, number: int) -> str:
     return f"I take {RELATION_WORDS[kind]} {KEYWORDS[name]} {reference(number)}."
 
 
-def _plural(word: str) -> str:
-    if word.endswith(("ss", "x", "ch", "sh")):
-        return word + "es"
-    return word if word.endswith("s") else word + "s"
-
-
 class QuestionBank:
     """All question texts of the package, one split of them."""
 
     def __init__(self, split: Split) -> None:
-        folder = resources.files("remotereasoner.data") / "question_bank"
         self.split = split
-        self.categories: dict[str, Any] = {c: json.loads((folder / f"{c}.json").read_text()) for c in CLASSES}
-        self.absent: list[Any] = json.loads((folder / "absent.json").read_text())["absent"]
-        relations = json.loads((folder / "relations.json").read_text())
-        self.relations: dict[str, Any] = {r["kind"]: r for r in relations["relations"]}
-        self.shared: dict[str, Any] = relations
-        key = "templates" if split == "train" else "templates_val"
-        self._templates = key
-        self.direct_templates: list[str] = relations["direct"][key]
+        self.bank = sentences(split)
 
     def implicit(self, name: str) -> list[Any]:
         """Implicit questions of a category in this split."""
-        return [q for q in self.categories[name]["implicit"] if q["split"] == self.split]
+        return self.bank.implicit(name)
 
     def _names(self, name: str, rng: np.random.Generator) -> dict[str, str]:
-        names = self.categories[name]["names"]
         if rng.random() < 0.6:
             return {"singular": SINGULARS[name], "plural": PLURALS[name]}
-        word = str(rng.choice(names["synonyms"]))
-        return {"singular": word, "plural": _plural(word)}
+        word = str(rng.choice(self.bank.synonyms(name)))
+        return {"singular": word, "plural": plural_of_word(word)}
 
     # --- one kind of question each
 
@@ -101,11 +84,11 @@ class QuestionBank:
     def ask_direct(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
         """A question that names the class."""
         name = CLASSES[class_index]
-        text = _capital(str(rng.choice(self.direct_templates)).format(**self._names(name, rng)))
+        text = capital(str(rng.choice(self.bank.direct.questions)).format(**self._names(name, rng)))
         plain = {"singular": SINGULARS[name], "plural": PLURALS[name]}
         group = listing.group_of(class_index)
         # the same opening whether it is there or not: a small model decides best after having named the class
-        think = str(rng.choice(self.shared["direct"]["think"])).format(**plain)
+        think = str(rng.choice(self.bank.direct.reasoning)).format(**plain)
         if group is None:
             return Question("locate", text, f"{think} {_there_are(None)}", "[]", "direct_absent", (), class_index)
         return Question(
@@ -116,7 +99,7 @@ class QuestionBank:
     def ask_two(self, listing: Listing, pair: tuple[int, int], rng: np.random.Generator) -> Question:
         """All of two classes."""
         a, b = sorted(pair)
-        template = str(rng.choice(self.direct_templates))
+        template = str(rng.choice(self.bank.direct.questions))
         first, second = self._names(CLASSES[a], rng), self._names(CLASSES[b], rng)
         names = {
             "singular": f"{first['singular']} and {second['singular']}",
@@ -127,7 +110,7 @@ class QuestionBank:
         think = f"The question names {PLURALS[CLASSES[a]]} and {PLURALS[CLASSES[b]]}. I see {seen}."
         targets = tuple(k for g in groups for k in g.numbers)
         return Question(
-            "locate", _capital(template.format(**names)), think, write_references(targets), "two_classes", targets
+            "locate", capital(template.format(**names)), think, write_references(targets), "two_classes", targets
         )
 
     def ask_relation(self, listing: Listing, group: Group, rng: np.random.Generator) -> Question | None:
@@ -135,28 +118,27 @@ class QuestionBank:
         name = CLASSES[group.class_index]
         kind = str(rng.choice(RELATIONS))
         column = listing.relations[group.first : group.last + 1, RELATIONS.index(kind)]
-        if not column.any() or kind not in self.relations:
+        if not column.any() or kind not in self.bank.relations:
             return None
         target = group.first + int(np.argmax(column))
-        item = self.relations[kind]
-        text = str(rng.choice(item[self._templates])).format(**self._names(name, rng))
+        text = str(rng.choice(self.bank.relations[kind].questions)).format(**self._names(name, rng))
         reasoning = f"The question is about one of the {PLURALS[name]}. {_looked_up(kind, name, target)}"
         return Question(
-            "locate", _capital(text), reasoning, write_references([target]), f"relation_{kind}",
+            "locate", capital(text), reasoning, write_references([target]), f"relation_{kind}",
             (target,), group.class_index,
         )  # fmt: skip
 
     def ask_absent_thing(self, rng: np.random.Generator) -> Question:
         """A thing that is in none of the images."""
-        item = self.absent[int(rng.integers(len(self.absent)))]
-        implicit = [q for q in item["q_implicit"] if q["split"] == self.split]
+        item = self.bank.absent[int(rng.integers(len(self.bank.absent)))]
+        implicit = self.bank.absent_implicit(item)
         if implicit and rng.random() < 0.65:
             chosen = implicit[int(rng.integers(len(implicit)))]
             return Question(
                 "locate", chosen["q"], chosen["think"], "[]", "absent_thing", style=chosen.get("style", "oblique")
             )
-        names = {"singular": item["thing"], "plural": _plural(item["thing"])}
-        think = f"{str(rng.choice(self.shared['direct']['think'])).format(**names)} {_there_are(None)}"
+        names = {"singular": item["thing"], "plural": plural_of_word(item["thing"])}
+        think = f"{str(rng.choice(self.bank.direct.reasoning)).format(**names)} {_there_are(None)}"
         return Question("locate", str(rng.choice(item["q_direct"])), think, "[]", "absent_thing")
 
     def look_up(self, listing: Listing, rng: np.random.Generator) -> Question:
@@ -182,11 +164,11 @@ class QuestionBank:
     def ask_vqa(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
         """Count or presence, in words."""
         name = CLASSES[class_index]
-        pool = [q for q in self.categories[name]["vqa"] if q["split"] == self.split]
+        pool = self.bank.in_words(name)
         item = pool[int(rng.integers(len(pool)))]
         group = listing.group_of(class_index)
         plain = {"singular": SINGULARS[name], "plural": PLURALS[name]}
-        think = str(rng.choice(self.shared["vqa_think"][item["kind"]])).format(**plain)
+        think = str(rng.choice(self.bank.reasoning_in_words[item["kind"]])).format(**plain)
         seen = f"I see {group.words}." if group else "None is visible."
         count = group.count if group else 0
         answer = str(count) if item["kind"] == "count" else ("yes" if group else "no")
@@ -194,16 +176,12 @@ class QuestionBank:
 
     def ask_caption(self, listing: Listing, rng: np.random.Generator) -> Question:
         """A one-sentence description."""
-        text = str(rng.choice([*self.shared["caption_requests"], "Describe this image."]))
+        text = str(rng.choice([*self.bank.caption_requests, "Describe this image."]))
         words = [_spelled(g) for g in sorted(listing.groups, key=lambda g: -g.count)[:4]]
         listed = (", ".join(words[:-1]) + " and " + words[-1]) if len(words) > 1 else "".join(words)
         caption = f"An overhead image with {listed}." if listed else "An overhead image without any object that I know."
         think = f"I see {listed}." if listed else "I see nothing that I know by name."
         return Question("caption", text, think, caption, "caption")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _spelled(group: Group) -> str:

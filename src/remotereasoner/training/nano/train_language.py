@@ -154,11 +154,16 @@ def pack(tokenizer: NanoTokenizer, listing: Listing, questions: list[Question], 
     )
 
 
+def _listed(row: list[float], source: int) -> ListedObject:
+    index, x1, y1, x2, y2, size, score = row
+    return ListedObject(int(index), (x1, y1, x2, y2), size, score, source)
+
+
 def _tower_scenes(path: Path | None) -> list[list[ListedObject]]:
     if path is None:
         return []
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [[ListedObject(int(o[0]), tuple(o[1:5]), *o[5:7], n) for n, o in enumerate(row["objects"])] for row in rows]
+    return [[_listed(o, n) for n, o in enumerate(row["objects"])] for row in rows]
 
 
 def loss_of(tower: TrainableTower, packed: Pack) -> tuple[Tensor, float]:
@@ -235,7 +240,7 @@ def main() -> None:
             questions = draw_questions(bank, listing, args.questions, rng)
             questions += [bank.look_up(listing, rng) for _ in range(args.look_ups)]
             loss, share = loss_of(tower, pack(tokenizer, listing, questions, rng))
-            (loss / args.packs).backward()  # type: ignore[no-untyped-call]
+            (loss / args.packs).backward()
             recent.append(loss.item())
             right.append(share)
             asked += len(questions)
