@@ -28,6 +28,7 @@ SCRIPTS = {
         "| what | `rasterio.features.shapes` | ours | ratio |",
         "300 cropped instance masks beside one pass of `shapes` over the full frame.",
     ),
+    "scoring.py": ("Scoring", None, "Masks against a dense loop and pycocotools, matching, a predictions file."),
     "granularities.py": (
         "One answer, every granularity",
         "| what | measured | target |",

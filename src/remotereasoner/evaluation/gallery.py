@@ -105,8 +105,9 @@ def _chosen(scored: Scored, size: int) -> dict[str, list[int]]:
     ranked = read[np.lexsort((ties[read], -scores[read]))].tolist()
     broken = np.flatnonzero(failed)
     broken = broken[np.argsort(ties[broken])][:size].tolist()
-    best = ranked[: min(size, (len(ranked) + 2) // 3)]
-    rest = ranked[len(best) :]
+    # “Nothing there”, answered rightly, is a good answer but no picture.
+    best = [row for row in ranked if scored.telling[row]][: min(size, (len(ranked) + 2) // 3)]
+    rest = [row for row in ranked if row not in set(best)]
     worst = rest[::-1][: min(size, (len(rest) + 1) // 2)]
     rest = rest[: len(rest) - len(worst)]
     middle = max(0, len(ranked) // 2 - len(best) - size // 2)

@@ -66,6 +66,8 @@ class Scored:
     lines: array[int] = field(default_factory=lambda: array("q"))
     scores: array[float] = field(default_factory=lambda: array("d"))
     failed: bytearray = field(default_factory=bytearray)
+    telling: bytearray = field(default_factory=bytearray)
+    """There is something to see: a target, or words."""
     detection_rows: array[int] = field(default_factory=lambda: array("q"))
     seconds: array[float] = field(default_factory=lambda: array("d"))
     """Of each answer, where known."""
@@ -154,6 +156,7 @@ def _keep(
     scored.lines.append(line)
     scored.scores.append(row.score)
     scored.failed.append(prediction.is_failure)
+    scored.telling.append(bool(sample.boxes) or sample.task != "locate")
     if prediction.seconds is not None:
         scored.seconds.append(prediction.seconds)
     if sample.task == "locate":
