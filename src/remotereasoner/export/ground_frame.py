@@ -28,11 +28,17 @@ def ground_matrices(grid: Grid, points_xy: FloatArray) -> FloatArray:
         raise UsageError(f"metres need a CRS that leads to longitude and latitude, and {grid.name} has none")
     columns = []
     for step in (np.array([_STEP_PX, 0.0]), np.array([0.0, _STEP_PX])):
-        start, end = grid.pixel_to_lonlat(points_xy - step), grid.pixel_to_lonlat(points_xy + step)
-        azimuth_deg, _, metres = _WGS84.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])
-        azimuth = np.radians(azimuth_deg)
-        columns.append(np.column_stack([metres * np.sin(azimuth), metres * np.cos(azimuth)]) / (2 * _STEP_PX))
+        ahead, behind = (_offsets_m(grid, points_xy, side * step) for side in (1, -1))
+        columns.append((ahead - behind) / (2 * _STEP_PX))
     return np.stack(columns, axis=2)
+
+
+def _offsets_m(grid: Grid, points_xy: FloatArray, step_xy: FloatArray) -> FloatArray:
+    """(N, 2) metres east and north, as seen from each point: at a pole, that is along any one meridian."""
+    here, there = grid.pixel_to_lonlat(points_xy), grid.pixel_to_lonlat(points_xy + step_xy)
+    azimuth_deg, _, metres = _WGS84.inv(here[:, 0], here[:, 1], there[:, 0], there[:, 1])
+    azimuth = np.radians(azimuth_deg)
+    return np.column_stack([metres * np.sin(azimuth), metres * np.cos(azimuth)])
 
 
 def largest_stretch(grid: Grid, findings: Sequence[Finding]) -> FloatArray:

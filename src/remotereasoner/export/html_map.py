@@ -50,7 +50,7 @@ def _path(polygons: MultiPolygon, scale: float) -> str:
     thin = shapely.simplify(shapely.transform(polygons, lambda xy: xy * scale), 0.4, preserve_topology=True)
     rings = [
         "M" + "L".join(f"{_number(x)} {_number(y)}" for x, y in shapely.get_coordinates(ring)[:-1]) + "Z"
-        for ring in shapely.get_rings(thin)
+        for ring in shapely.get_rings(shapely.get_parts(thin))
     ]
     return "".join(rings)
 

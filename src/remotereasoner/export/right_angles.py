@@ -3,8 +3,8 @@
 Per part: the outline is thinned, turned so that its main direction lies along the axes, each edge is made horizontal or
 vertical, neighbours that became parallel are joined, and corners are put where the remaining edges' lines cross. Two
 main directions are tried, that of the smallest rotated rectangle and the length-weighted mean of the edges' directions
-modulo 90°, each with a few strengths of thinning. The one with the fewest corners counts, among those whose IoU with
-the outline comes within 0.02 of the best.
+modulo 90°, each with a few strengths of thinning. The attempt with the best IoU less 0.01 for each corner counts: any
+shape can be drawn exactly with right angles if there are as many of them as it has pixels along its edge.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from remotereasoner.types import FloatArray
 __all__ = ["RightAngled", "with_right_angles"]
 
 _THINNINGS = (0.02, 0.05, 0.1)  # of the square root of the part's area
-_AS_GOOD = 0.02
+_LEAST_THINNING_PX = 0.75  # the steps of a slanting edge in pixels are not corners of the building
+_PER_CORNER = 0.01
 
 
 class RightAngled(NamedTuple):
@@ -40,7 +41,8 @@ def with_right_angles(polygons_px: MultiPolygon, least_iou: float, to_metres: Fl
     0 where there was none worth the name. An outline must have an area.
     """
     on_ground = shapely.transform(polygons_px, lambda xy: xy @ to_metres.T)
-    parts = [_squared(part) for part in on_ground.geoms]
+    pixel_m = float(np.linalg.norm(to_metres, axis=0).max())
+    parts = [_squared(part, pixel_m) for part in on_ground.geoms]
     squared = shapely.union_all([part for part in parts if part is not None])
     if any(part is None for part in parts) or not isinstance(squared, Polygon | MultiPolygon):
         return RightAngled(polygons_px, 0.0, False)
@@ -56,22 +58,18 @@ def _iou(one: shapely.Geometry, other: shapely.Geometry) -> float:
     return float(shapely.intersection(one, other).area / union) if union > 0 else 0.0
 
 
-def _squared(part: Polygon) -> Polygon | None:
+def _squared(part: Polygon, pixel_m: float) -> Polygon | None:
     """The best attempt at one part; None where none encloses an area."""
-    attempts = [(attempt, _iou(attempt, part)) for attempt in _attempts(part)]
+    attempts = list(_attempts(part, pixel_m))
     if not attempts:
         return None
-    best = max(iou for _, iou in attempts)
-    return min(
-        (pair for pair in attempts if pair[1] >= best - _AS_GOOD),
-        key=lambda pair: (shapely.get_num_coordinates(pair[0]), -pair[1]),
-    )[0]
+    return max(attempts, key=lambda one: _iou(one, part) - _PER_CORNER * shapely.get_num_coordinates(one))
 
 
-def _attempts(part: Polygon) -> Iterator[Polygon]:
+def _attempts(part: Polygon, pixel_m: float) -> Iterator[Polygon]:
     size = math.sqrt(part.area)
-    for share in _THINNINGS:
-        thin = shapely.simplify(part, share * size, preserve_topology=True)
+    for tolerance in {max(share * size, _LEAST_THINNING_PX * pixel_m): None for share in _THINNINGS}:
+        thin = shapely.simplify(part, tolerance, preserve_topology=True)
         for angle in _directions(thin):
             turned = _rotation(-angle)
             shell = _axis_aligned(shapely.get_coordinates(thin.exterior) @ turned.T)

@@ -57,10 +57,23 @@ def _simplified(shapes: _Shapes, tolerance_m: float, to_metres: FloatArray) -> _
         matched = _edge_matched(shapes)
         if shapely.coverage_is_valid(matched):
             return _as_coverage(shapes, matched, tolerance_m, to_metres)
-    on_ground = shapely.transform(shapes, lambda xy: xy @ to_metres.T)
-    thin = shapely.simplify(on_ground, tolerance_m, preserve_topology=True)
-    back = shapely.transform(thin, lambda xy: xy @ np.linalg.inv(to_metres).T)
-    return np.where(shapely.is_valid(back) & ~shapely.is_empty(back), back, shapes)
+    return _one_by_one(shapes, tolerance_m, to_metres)
+
+
+def _one_by_one(shapes: _Shapes, tolerance_m: float, to_metres: FloatArray) -> _Shapes:
+    """GEOS moves a ring's first vertex a little further than it was told, so that its tolerance is halved there too."""
+    on_ground = np.asarray(shapely.transform(shapes, lambda xy: xy @ to_metres.T), dtype=object)
+    inverse = np.linalg.inv(to_metres)
+    simplified, open_ones = shapes.copy(), np.flatnonzero(~shapely.is_empty(shapes))
+    for halving in range(_HALVINGS):
+        thin = shapely.simplify(on_ground[open_ones], tolerance_m / 2**halving, preserve_topology=True)
+        back = np.asarray(shapely.transform(thin, lambda xy: _on_lattice(xy @ inverse.T)), dtype=object)
+        good = shapely.is_valid(back) & (_distances(on_ground[open_ones], thin) <= tolerance_m)
+        simplified[open_ones[good]] = back[good]
+        open_ones = open_ones[~good]
+        if not len(open_ones):
+            break
+    return simplified
 
 
 def _edge_matched(shapes: _Shapes) -> _Shapes:
@@ -85,15 +98,18 @@ def _as_coverage(shapes: _Shapes, matched: _Shapes, tolerance_m: float, to_metre
         thin = shapely.coverage_simplify(on_ground, area_tolerance)
         back = np.asarray(shapely.transform(thin, lambda xy: _on_lattice(xy @ inverse.T)), dtype=object)
         sound = shapely.is_valid(back).all() and not shapely.is_empty(back).any()
-        if sound and _largest_distance(on_ground, thin) <= tolerance_m and shapely.coverage_is_valid(back):
+        if sound and _distances(on_ground, thin).max() <= tolerance_m and shapely.coverage_is_valid(back):
             return back
         area_tolerance /= 2
     return shapes
 
 
-def _largest_distance(before: _Shapes, after: _Shapes) -> float:
-    """How far a vertex of ``before`` is from the boundary of ``after``, at most."""
+def _distances(before: _Shapes, after: _Shapes) -> FloatArray:
+    """(N,) how far a vertex of each of ``before`` is from the boundary of its ``after``, at most; infinite if empty."""
     boundaries = shapely.boundary(after)
     shapely.prepare(boundaries)
     points, owner = shapely.get_coordinates(before, return_index=True)
-    return float(shapely.distance(shapely.points(points), boundaries[owner]).max())
+    furthest = np.zeros(len(before))
+    distances = shapely.distance(shapely.points(points), boundaries[owner])
+    np.maximum.at(furthest, owner, np.where(np.isnan(distances), np.inf, distances))
+    return furthest
