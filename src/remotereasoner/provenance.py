@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
+from typing import Any
 
 from remotereasoner.policy.base import PolicyIdentity, Prompt, Sampling
 from remotereasoner.version import package_version
@@ -63,3 +64,6 @@ class Provenance:
     seconds: dict[str, float] = field(default_factory=dict)
     """``policy``, ``parsing``, ``segmenter``, ``contours``, ``total``; ``policy`` is that of the whole batch."""
     versions: dict[str, str] = field(default_factory=dict)
+    survey: dict[str, Any] | None = None
+    """How a large scene was looked at: windows, overlap, ground resolution, what each window answered; plain values
+    that JSON carries, see docs/large-scenes.md. None where the policy saw the scene in one look."""

@@ -9,7 +9,7 @@ Region, pixel and contour are three readings of the same answer: the policy is a
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,34 @@ class Reasoner:
             self._transform(seen, prompt, completion, started=started, policy_s=policy_s)
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
+
+    def survey(
+        self,
+        scene: Scene | Path | str | Sequence[Path | str],
+        question: str,
+        *,
+        tile_px: int = 768,
+        overlap_px: int | None = None,
+        gsd_m: float | None = None,
+        exhaustive: bool = False,
+        max_windows: int = 1024,
+        batch_size: int = 4,
+        progress: Callable[[int, int], None] | None = None,
+        **part: Any,
+    ) -> Result:
+        """:meth:`ask` of a scene of any size: an overview, windows where it points, and one answer out of theirs.
+
+        The parameters are those of :class:`~remotereasoner.tiling.options.SurveyOptions`; ``part`` takes ``bands``,
+        ``window``, ``bounds`` and ``bounds_crs`` as :func:`~remotereasoner.scene.opening.open_scene` does. A file is
+        read window by window. See :func:`remotereasoner.tiling.survey.survey` for what is looked at, and raised.
+        """
+        from remotereasoner.tiling.options import SurveyOptions
+        from remotereasoner.tiling.sources import open_source
+        from remotereasoner.tiling.survey import survey
+
+        options = SurveyOptions(tile_px, overlap_px, gsd_m, exhaustive, max_windows, batch_size)
+        with open_source(scene, **part) as source:
+            return survey(self, source, question, options, progress=progress)
 
     def _generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
         completions = self.policy.generate(prompts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from pyproj import CRS
 
@@ -13,13 +14,14 @@ from remotereasoner.scene.bands import Bands, band_name_of_file, choose_bands
 from remotereasoner.scene.door import Raster, open_raster
 from remotereasoner.scene.limits import DEFAULT_LIMITS, ReadLimits
 from remotereasoner.scene.reading import Part, check_cost, palette, read_band, read_planes, read_valid
-from remotereasoner.scene.render import Layer, StretchChoice, choose_stretch, expand_palette, render
+from remotereasoner.scene.render import Layer, Rgb, StretchChoice, choose_stretch, expand_palette, render
 from remotereasoner.scene.scene import Rendering, Scene
 from remotereasoner.scene.stack import inspect_members, read_member, reference_member
+from remotereasoner.scene.stretch import Limits
 from remotereasoner.scene.window import choose_window, output_size, scene_transform
 from remotereasoner.types import BoundsXyxy, WindowPx
 
-__all__ = ["RasterPath", "open_scene", "raster_bands"]
+__all__ = ["RasterPath", "is_palette", "open_scene", "raster_bands", "raster_notes", "read_layers", "read_rgb"]
 
 RasterPath = str | os.PathLike[str]
 
@@ -80,13 +82,7 @@ def open_scene(
         part = Part(where.col_off, where.row_off, where.width, where.height, size_hw)
         check_cost(raster, part, len(set(chosen)))
         how = choose_stretch(stretch, [raster.dtype])
-        table = palette(raster, chosen[0]) if len(set(chosen)) == 1 else None
-        if table is not None:
-            how = "none"
-            samples = read_band(raster, chosen[0], part, smooth=False)
-            rgb = expand_palette(Layer(samples, read_valid(raster, chosen[0], part, samples)), table)
-        else:
-            rgb = render(_read_layers(raster, chosen, part), how, percentiles)
+        rgb, how = read_rgb(raster, chosen, part, how, percentiles)
         rendering = Rendering(
             source=raster.name,
             driver=raster.reader.driver,
@@ -99,7 +95,7 @@ def open_scene(
             window=where,
             source_hw=raster.grid.size_hw,
             source_nodata=raster.reader.nodata,
-            notes=(*raster.notes, *_notes(raster, is_palette=table is not None)),
+            notes=(*raster.notes, *raster_notes(raster, is_palette=is_palette(raster, chosen))),
         )
         transform = scene_transform(raster.grid.transform, where, size_hw)
         return Scene(rgb.pixels, rgb.valid, transform, raster.grid.crs, rendering)
@@ -115,7 +111,29 @@ def raster_bands(raster: Raster, requested: Sequence[int | str] | None = None) -
     )
 
 
-def _read_layers(raster: Raster, bands: Bands, part: Part) -> list[Layer]:
+def is_palette(raster: Raster, bands: Bands) -> bool:
+    """Whether ``bands`` are one band with a palette, which is expanded and never stretched."""
+    return len(set(bands)) == 1 and palette(raster, bands[0]) is not None
+
+
+def read_rgb(
+    raster: Raster,
+    bands: Bands,
+    part: Part,
+    how: Literal["none", "percentile"],
+    percentiles: tuple[float, float],
+    *,
+    known: Sequence[Limits] | None = None,
+) -> tuple[Rgb, Literal["none", "percentile"]]:
+    """One part of an open raster as RGB, and how it was stretched in the end; see :func:`~.render.render`."""
+    table = palette(raster, bands[0]) if len(set(bands)) == 1 else None
+    if table is None:
+        return render(read_layers(raster, bands, part), how, percentiles, known=known), how
+    samples = read_band(raster, bands[0], part, smooth=False)
+    return expand_palette(Layer(samples, read_valid(raster, bands[0], part, samples)), table), "none"
+
+
+def read_layers(raster: Raster, bands: Bands, part: Part) -> list[Layer]:
     """One layer per channel; channels of the same band share theirs."""
     used = list(dict.fromkeys(bands))
     if raster.dtype.startswith("complex"):
@@ -128,7 +146,8 @@ def _read_layers(raster: Raster, bands: Bands, part: Part) -> list[Layer]:
     return [layers[band] for band in bands]
 
 
-def _notes(raster: Raster, *, is_palette: bool) -> list[str]:
+def raster_notes(raster: Raster, *, is_palette: bool) -> list[str]:
+    """What else makes the pixels other than the file's samples."""
     notes = []
     if is_palette:
         notes.append("palette expanded")

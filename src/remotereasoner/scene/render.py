@@ -57,8 +57,18 @@ def choose_stretch(stretch: StretchChoice, dtypes: Sequence[str]) -> Literal["no
     return stretch
 
 
-def render(layers: Sequence[Layer], stretch: Literal["none", "percentile"], percentiles: tuple[float, float]) -> Rgb:
-    """Three layers to RGB, three times the same one for grey, which is then stretched once."""
+def render(
+    layers: Sequence[Layer],
+    stretch: Literal["none", "percentile"],
+    percentiles: tuple[float, float],
+    *,
+    known: Sequence[Limits] | None = None,
+) -> Rgb:
+    """Three layers to RGB, three times the same one for grey, which is then stretched once.
+
+    ``known``: what becomes 0 and 255 in each channel, where the percentiles of these samples shall not decide it:
+    windows of one scene are rendered alike.
+    """
     height, width = layers[0].samples.shape
     pixels = np.empty((height, width, 3), dtype=np.uint8)
     if stretch == "none":
@@ -72,7 +82,8 @@ def render(layers: Sequence[Layer], stretch: Literal["none", "percentile"], perc
                 pixels[:, :, channel] = pixels[:, :, earlier]
                 limits.append(limits[earlier])
             else:
-                limits.append(percentile_limits(layer.samples, layer.valid, percentiles))
+                own = known[channel] if known is not None else None
+                limits.append(own or percentile_limits(layer.samples, layer.valid, percentiles))
                 stretch_into(pixels[:, :, channel], layer.samples, limits[-1])
     valid = _any_valid([layer.valid for layer in layers], (height, width))
     _blank(pixels, valid)
@@ -93,7 +104,7 @@ def _any_valid(masks: Sequence[BoolArray | None], size_hw: tuple[int, int]) -> B
     """Where at least one band has data: a single dark channel equal to nodata must not make a hole."""
     result = np.zeros(size_hw, dtype=np.bool_)
     for mask in masks:
-        if mask is None:
+        if mask is None or mask.all():  # most rasters end here, with their first band
             return np.ones(size_hw, dtype=np.bool_)
         result |= mask
     return result

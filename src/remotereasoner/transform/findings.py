@@ -10,13 +10,30 @@ from shapely import MultiPolygon
 
 from remotereasoner.errors import UsageError
 from remotereasoner.policy.answer import Answer
+from remotereasoner.scene.grid import Grid
 from remotereasoner.scene.scene import Scene
 from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.measure import Measurer
 from remotereasoner.transform.polygons import masks_to_polygons
 from remotereasoner.types import BoxXyxy, PointXy
 
-__all__ = ["Finding", "build_findings"]
+__all__ = ["Finding", "Views", "build_findings"]
+
+
+@dataclass(frozen=True)
+class Views:
+    """How far several looks at one object agree, in a scene that was surveyed window by window."""
+
+    windows_seen: int
+    """Windows whose answer shows the object, or a part of it."""
+    windows_visible: int
+    """Windows asked in which a tenth of the object, or more, was to be seen; an object that fills a tenth of a window
+    counts there too."""
+    agreement: float | None
+    """Mean IoU, over these windows, of what the window's answer shows of the object with what is to be seen of the
+    final outline there; 0 for a window that does not show it. None where there was one window only."""
+    overview_iou: float | None
+    """Best IoU of its box with a box of the overview; None where there was no overview."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +66,12 @@ class Finding:
     perimeter_m: float | None
     width_m: float | None
     length_m: float | None
+    views: Views | None = None
+    """None where the policy saw the scene in one look."""
 
 
-def build_findings(scene: Scene, answer: Answer, masks: Sequence[InstanceMask]) -> tuple[Finding, ...]:
-    """Pair each box of ``answer`` with its mask, outline it and measure it.
+def build_findings(scene: Scene | Grid, answer: Answer, masks: Sequence[InstanceMask]) -> tuple[Finding, ...]:
+    """Pair each box of ``answer`` with its mask, outline it and measure it; of ``scene``, only the place is used.
 
     ``masks``: one per box, in order, as a segmenter returns them. Raises :class:`UsageError` where the numbers differ.
     """
