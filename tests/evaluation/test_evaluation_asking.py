@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_world import ANSWER, make_images, record, write_lines, write_world
 from PIL import Image
 
+from evaluation_world import ANSWER, make_images, record, write_lines, write_world
 from remotereasoner.errors import EngineError, SampleError
 from remotereasoner.evaluation.asking import Asker, AskOptions, chosen_ordinals, root_of
 from remotereasoner.evaluation.predictions import Invalid, Prediction, PredictionLog, PredictionTable, read_predictions

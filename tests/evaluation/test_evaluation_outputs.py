@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_world import make_images, record, write_lines, write_world
 from PIL import Image
 
+from evaluation_world import make_images, record, write_lines, write_world
 from remotereasoner.errors import ExportError, ResultFormatError, UsageError
 from remotereasoner.evaluation.compare import compare_runs
 from remotereasoner.evaluation.outputs import ScoreOptions, score_and_write
@@ -47,8 +47,11 @@ class Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "col", "rect", "line", "circle", "polyline"):
+        if tag not in ("meta", "img", "br", "col"):
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag, f"</{tag}> closes nothing"
@@ -106,7 +109,7 @@ def test_box_only_truth_has_no_mask_scores(tmp_path: Path) -> None:
     assert not {"gIoU", "cIoU", "P@0.5", "boundary_f"} & set(metrics["scores"])
 
 
-def test_questions_and_captions(tmp_path: Path) -> None:
+def test_questions_and_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_images(tmp_path, 4)
     common = {"boxes": [], "query": "What?"}
     samples = [
@@ -118,9 +121,7 @@ def test_questions_and_captions(tmp_path: Path) -> None:
     ]
     write_lines(tmp_path / "samples.jsonl", samples)
     texts = {"q0": "Yes.", "q1": "four", "q2": "8", "c0": "two ships in a harbour", "c1": "a road"}
-    import os
-
-    os.environ["PATH"] = str(tmp_path)  # no Java: METEOR is slow and tested elsewhere
+    monkeypatch.setenv("PATH", str(tmp_path))  # no Java: METEOR is slow and tested elsewhere
     metrics = score(tmp_path, [{"id": name, "text": text} for name, text in texts.items()])
     value = {name: one["value"] for name, one in metrics["scores"].items()}
     assert value["vqa_exact"] == pytest.approx(2 / 3)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rasterio.features import rasterize
 
 from remotereasoner.data.samples import Sample
 from remotereasoner.errors import SampleError
@@ -32,6 +33,21 @@ def test_polygons_with_holes_parts_and_edges() -> None:
     both = true_mask(sample(boxes=((0.0, 0.0, 1.0, 1.0),) * 2, polygons=((SQUARE,), (SQUARE,))), "", (8, 8))
     assert both is not None
     assert both.area_px == 16
+
+
+def test_polygons_as_gdal_fills_them() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        rings = [
+            [tuple(point) for point in rng.uniform(-6, 36, (rng.integers(3, 9), 2))] for _ in range(rng.integers(1, 3))
+        ]
+        theirs = np.zeros((30, 24), dtype=np.bool_)
+        for ring in rings:
+            shape = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+            theirs ^= rasterize([shape], out_shape=(30, 24), dtype="uint8") > 0
+        found = polygon_mask(rings, (30, 24))
+        assert (np.diff(found.edges) > 0).all()
+        np.testing.assert_array_equal(found.to_mask(), theirs)
 
 
 def test_a_mask_file(tmp_path: Path) -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from remotereasoner.scores.contours import apart, boundary_points, boundary_tolerance_px
-from remotereasoner.transform.base import InstanceMask
-from remotereasoner.transform.masks import empty_mask
+from remotereasoner.scores.runs import Runs
+
+FRAME = (32, 32)
 
 
-def square(x: int, y: int, side: int) -> InstanceMask:
-    return InstanceMask(np.ones((side, side), dtype=np.bool_), (x, y), 1.0)
+def square(x: int, y: int, side: int) -> Runs:
+    return Runs.of_crop(np.ones((side, side), dtype=np.bool_), (x, y), FRAME)
+
+
+@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_the_outline_of_any_mask(mask: np.ndarray) -> None:
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(mask & ~inner)
+    wanted = sorted(zip((columns + 0.5).tolist(), (rows + 0.5).tolist(), strict=True))
+    assert [tuple(point) for point in boundary_points(Runs.of_mask(mask)).tolist()] == wanted
 
 
 def test_the_outline_of_a_square() -> None:
@@ -35,7 +47,7 @@ def test_a_shift_is_its_own_hausdorff_distance() -> None:
 def test_mean_distance_by_hand() -> None:
     # One pixel at (0, 0); two pixels at (3, 0) and (4, 0): 3 one way, (3 + 4) / 2 back.
     one = square(0, 0, 1)
-    two = InstanceMask(np.ones((1, 2), dtype=np.bool_), (3, 0), 1.0)
+    two = Runs.of_crop(np.ones((1, 2), dtype=np.bool_), (3, 0), FRAME)
     found = apart(one, two, tolerance_px=3)
     assert found.mean_px == pytest.approx((3 + 3.5) / 2)
     assert found.hausdorff_px == 4.0
@@ -43,8 +55,8 @@ def test_mean_distance_by_hand() -> None:
 
 
 def test_empty_masks() -> None:
-    assert apart(empty_mask(), empty_mask(), tolerance_px=1).boundary_f == 1.0
-    alone = apart(empty_mask(), square(0, 0, 3), tolerance_px=1)
+    assert apart(Runs.empty(FRAME), Runs.empty(FRAME), tolerance_px=1).boundary_f == 1.0
+    alone = apart(Runs.empty(FRAME), square(0, 0, 3), tolerance_px=1)
     assert (alone.boundary_f, alone.mean_px, alone.hausdorff_px) == (0.0, None, None)
 
 

@@ -59,9 +59,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("contour_mean_px", "Mean distance", "Outlines", "between outlines, where both are there", "px", True),
     Entry("contour_hausdorff_px", "Hausdorff", "Outlines", "largest distance between outlines", "px", True),
     Entry("contour_mean_m", "Distance, ground", "Outlines", "where the size of a pixel is known", "m", True),
-    Entry(
-        "contour_hausdorff_m", "Hausdorff, ground", "Outlines", "where the size of a pixel is known", "m", True
-    ),
+    Entry("contour_hausdorff_m", "Hausdorff, ground", "Outlines", "where the size of a pixel is known", "m", True),
     Entry("no_target_precision", "Precision", "Nothing there", "of all answers “nothing”, the right ones"),
     Entry("no_target_recall", "Recall", "Nothing there", "of all questions without a target, those answered so"),
     Entry("false_alarm_rate", "False alarms", "Nothing there", "boxes drawn where nothing is", "share", True),

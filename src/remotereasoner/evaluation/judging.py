@@ -126,7 +126,7 @@ def _masks(sample: Sample, prediction: Prediction, truth: Runs, protocols: Seque
     parts: Parts = dict(PROTOCOLS["canonical"].parts(one))
     for protocol in protocols:
         parts |= {f"{protocol.name}/{name}": value for name, value in protocol.parts(one).items()}
-    outline = apart(found.to_instance(), truth.to_instance(), tolerance_px=boundary_tolerance_px(truth.size_hw))
+    outline = apart(found, truth, tolerance_px=boundary_tolerance_px(truth.size_hw))
     parts["boundary_f"] = (0.0 if failed else outline.boundary_f, 1.0)
     gsd_m = ground_size_m(sample, prediction)
     for name, value in (("contour_mean", outline.mean_px), ("contour_hausdorff", outline.hausdorff_px)):

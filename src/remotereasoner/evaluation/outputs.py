@@ -83,7 +83,8 @@ def score_and_write(
     except OSError as error:
         raise ExportError(f"cannot write to {out}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
     document = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
     write_files(out, {METRICS_NAME: document.encode(), REPORT_NAME: report.encode("utf-8", errors="replace")})
     return metrics

@@ -18,7 +18,7 @@ from remotereasoner.transform.base import InstanceMask
 from remotereasoner.transform.masks import empty_mask, trim
 from remotereasoner.types import BoolArray, SizeHw, WindowPx
 
-__all__ = ["Runs", "intersections", "union_runs"]
+__all__ = ["IntArray", "Runs", "intersections", "union_runs"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -74,6 +74,11 @@ class Runs:
         """All pixels of a rectangle that lies in a frame of ``size_hw``."""
         starts = (np.arange(window.width, dtype=np.int64) + window.col_off) * size_hw[0] + window.row_off
         return cls(size_hw, _joined(np.column_stack((starts, starts + window.height)).ravel()))
+
+    @classmethod
+    def of_spans(cls, spans: IntArray, size_hw: SizeHw) -> Runs:
+        """From (K, 2) starts and ends of runs in rising order, that may be empty or touch."""
+        return cls(size_hw, _joined(spans.ravel()))
 
     @classmethod
     def of_coco(cls, rle: Any) -> Runs:
