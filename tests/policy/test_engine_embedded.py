@@ -89,7 +89,7 @@ QUESTIONS = (
 
 def test_a_batch_says_what_each_question_alone_gets() -> None:
     torch.manual_seed(0)
-    engine = engine_of(babbling_language(seed=1, end_share=2.0))
+    engine = engine_of(babbling_language(seed=1, end_share=1.5))
     prompts = [ask(engine, value, question, max_new_tokens=12) for value, question in QUESTIONS]
     together = engine.generate(prompts)
     alone = [engine.generate([p])[0] for p in prompts]

@@ -24,7 +24,6 @@ except ModuleNotFoundError as error:
 __all__ = ["merge"]
 
 _ADAPTER = "adapter_config.json"
-EMBEDDED = "embedded"
 # Everything of a checkpoint that is neither weights nor the model's configuration: tokenizer, processor, templates.
 _BESIDE = ("*.json", "*.jinja", "*.txt", "*.model")
 _NOT_BESIDE = ("config.json", "model.safetensors.index.json", _ADAPTER)
@@ -41,7 +40,7 @@ def merge(adapter: Path, out: Path, *, base: str | None = None, dtype: str = "au
     if out.exists():
         raise UsageError(f"{out} exists: merge into a new folder")
     settings = _settings(adapter)
-    if base is None and settings.get("base_model_name_or_path") == EMBEDDED:
+    if base is None and _is_of_the_embedded_model(adapter):
         from remotereasoner.training.nano.combine import combine_into
 
         return combine_into(adapter, out)
@@ -88,6 +87,15 @@ def _settings(adapter: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise CheckpointError(f"{adapter / _ADAPTER} is not a table of settings")
     return settings
+
+
+def _is_of_the_embedded_model(adapter: Path) -> bool:
+    """Whether the run's manifest says so: the embedded model has no folder or name that a LoRA could note."""
+    try:
+        manifest = json.loads((adapter / MANIFEST_NAME).read_bytes())
+        return bool(manifest["config"]["model"]["name"] == "embedded")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _copy_beside(base: Path, out: Path) -> None:

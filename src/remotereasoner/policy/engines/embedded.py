@@ -32,7 +32,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("embedded", "the embedded model") from error
 
-__all__ = ["EmbeddedEngine", "NanoModel"]
+__all__ = ["EmbeddedEngine", "NanoModel", "default_weights_dir", "weights_digest"]
 
 MAX_NEW_TOKENS = 160
 
@@ -40,6 +40,12 @@ MAX_NEW_TOKENS = 160
 def default_weights_dir() -> Path:
     """The folder of the package's own weights."""
     return Path(str(resources.files("remotereasoner"))) / "weights" / "nano"
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 over both trained files. Raises CheckpointError where one is missing."""
+    digests = [sha256_of(_checked(folder / name)) for name in ("tower.safetensors", "adapter.safetensors")]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +64,7 @@ class NanoModel:
         """Read the package's weights and the pulled base. Raises ModelNotFoundError, CheckpointError."""
         folder = weights_dir or default_weights_dir()
         base = require_base(cache_dir)
-        digests = [sha256_of(_checked(folder / name)) for name in ("tower.safetensors", "adapter.safetensors")]
+        digest = weights_digest(folder)
         try:
             facts = json.loads(_checked(folder / "adapter.json").read_text(encoding="utf-8"))
             seen = json.loads(_checked(folder / "tower.json").read_text(encoding="utf-8"))
@@ -73,7 +79,6 @@ class NanoModel:
             language.load_adapter(load_file(folder / "adapter.safetensors"), float(facts["scale"]))
         except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
             raise CheckpointError(f"the embedded model's weights in {folder} do not fit this version") from error
-        digest = hashlib.sha256("".join(digests).encode()).hexdigest()
         return cls(tower, settings, language.eval(), NanoTokenizer.from_file(folder / "tokenizer.json"), digest)
 
 

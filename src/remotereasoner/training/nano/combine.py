@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from remotereasoner.errors import CheckpointError, ExportError, UsageError
-from remotereasoner.policy.engines.embedded import NanoModel, default_weights_dir
-from remotereasoner.training.checkpoints import publish, staging_path
+from remotereasoner.policy.engines.embedded import NanoModel, default_weights_dir, weights_digest
+from remotereasoner.training.checkpoints import MANIFEST_NAME, publish, staging_path
 
 __all__ = ["combine_factors", "combine_into"]
 
@@ -49,6 +49,16 @@ def combine_factors(
     return {name: tensor.half().contiguous() for name, tensor in joined.items()}
 
 
+def _check_trained_on(adapter: Path, folder: Path) -> None:
+    """A LoRA is the difference to the weights that it was trained on, and means nothing on top of others."""
+    try:
+        digest = json.loads((adapter / MANIFEST_NAME).read_bytes())["model_digest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{adapter} does not say which weights it was trained on: {error}") from error
+    if digest != f"sha256:{weights_digest(folder)}":
+        raise CheckpointError(f"{adapter} was trained on other weights of the embedded model than those in {folder}")
+
+
 def combine_into(adapter: Path, out: Path, weights: Path | None = None) -> Path:
     """Write ``out``, a folder for ``--model embedded:OUT``, from ``adapter`` and the weights it was trained on.
 
@@ -58,6 +68,7 @@ def combine_into(adapter: Path, out: Path, weights: Path | None = None) -> Path:
     if out.exists():
         raise UsageError(f"{out} exists: merge into a new folder")
     folder = weights or default_weights_dir()
+    _check_trained_on(adapter, folder)
     try:
         settings: dict[str, Any] = json.loads((adapter / "adapter_config.json").read_bytes())
         facts: dict[str, Any] = json.loads((folder / "adapter.json").read_bytes())

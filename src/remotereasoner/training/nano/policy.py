@@ -119,7 +119,7 @@ def load_embedded(config: ModelConfig) -> TrainablePolicy:
     tokenizer = trainer_tokenizer(default_weights_dir() / "tokenizer.json")
     settings: Any = GenerationConfig
     model.generation_config = settings(eos_token_id=nano.tokenizer.end_id, pad_token_id=tokenizer.pad_token_id)
-    model.config.name_or_path = "embedded"
+    model.name_or_path = None  # PEFT would look up any name on the model hub
     rows = ListedRows(nano)
     return TrainablePolicy(
         model=model,

@@ -1,0 +1,67 @@
+"""The embedded model itself, trained for one step by the commands' own code, joined, and asked again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("trl", reason="training needs the extra train")
+
+from remotereasoner.errors import CheckpointError, UsageError
+from remotereasoner.policy.load import load_engine
+from remotereasoner.policy.prompts import build_prompt
+from remotereasoner.training.config import load_config
+from remotereasoner.training.merge import merge
+from remotereasoner.training.nano.combine import combine_into
+from remotereasoner.training.train import train
+
+CONFIG = Path(__file__).parents[2] / "configs" / "embedded-grpo.yaml"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    records = []
+    for n in range(2):
+        pixels = rng.integers(60, 90, (128, 160, 3), dtype=np.uint8)
+        pixels[30:60, 40:100] = (230, 230, 235)
+        Image.fromarray(pixels).save(tmp_path / f"{n}.png")
+        boxes = [[40, 30, 100, 60]] if n else []
+        records.append({"id": str(n), "image": f"{n}.png", "query": "Where could people live?", "boxes": boxes})
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return path
+
+
+def overrides(data: Path, out: Path, *more: str) -> list[str]:
+    return [
+        f"data.train={data}", f"data.val={data}", f"data.root={data.parent}", f"output_dir={out}", "data.limit=2",
+        "generation.num_generations=2", "generation.max_completion_length=8", "evaluation.limit=1",
+        "trainer.per_device_train_batch_size=4", "trainer.max_steps=1", "trainer.save_steps=1", "trainer.eval_steps=1",
+        "trainer.report_to=[]", "trainer.warmup_steps=0", *more,
+    ]  # fmt: skip
+
+
+@pytest.mark.weights
+def test_one_step_by_reward_then_joined_and_asked(data: Path, tmp_path: Path) -> None:
+    result = train("grpo", load_config(CONFIG, overrides(data, tmp_path / "run")), quiet=True)
+    assert result.steps == 1
+    assert {"status/truncated", "reward"} <= set().union(*result.history)
+    weights = merge(result.final, tmp_path / "joined")
+    engine = load_engine(f"embedded:{weights}")
+    assert engine.identity.revision != load_engine("embedded").identity.revision
+    pixels = np.asarray(Image.open(data.parent / "1.png"))
+    (completion,) = engine.generate([build_prompt("locate", "Where could people live?", pixels, engine.codec)])
+    assert "</think>" in completion.text
+    with pytest.raises(CheckpointError, match="was trained on other weights"):
+        combine_into(result.final, tmp_path / "twice", weights)
+
+
+@pytest.mark.parametrize("option", ["model.revision=main", "model.max_pixels=1000", "model.codec=pixels"])
+def test_options_of_checkpoints_are_refused(data: Path, tmp_path: Path, option: str) -> None:
+    with pytest.raises(UsageError, match="does not apply to the embedded model"):
+        train("grpo", load_config(CONFIG, overrides(data, tmp_path / "run", option)), quiet=True)
