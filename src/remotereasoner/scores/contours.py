@@ -95,4 +95,4 @@ def apart(predicted: Runs, truth: Runs, *, tolerance_px: float) -> Apart:
 
 def _tree(points: FloatArray) -> cKDTree:
     # Built faster so, and as fast to ask: an outline is spread evenly.
-    return cKDTree(points, balanced_tree=False, compact_nodes=False)
+    return cKDTree(points, balanced_tree=False)

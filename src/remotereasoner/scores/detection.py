@@ -62,8 +62,9 @@ class Detections:
         self._scores.extend(float(scores[i]) for i in order)
         for name, (low, high) in AREAS.items():
             ignored = (wanted_area < low) | (wanted_area > high)
-            self._targets[name].append(int((~ignored).sum()))
-            self._flags[name].extend(_judged(iou, ignored, (area < low) | (area > high)).tobytes())
+            self._targets[name].append(len(wanted) - int(ignored.sum()))
+            if len(boxes):
+                self._flags[name].extend(_judged(iou, ignored, (area < low) | (area > high)).tobytes())
 
     def average_precision(
         self, iou: float | None = None, size: SizeName = "all", weights: npt.NDArray[np.int64] | None = None
