@@ -60,6 +60,15 @@ def test_polygons_where_there_are_no_holes(located: Located, tmp_path: Path) -> 
     assert abs(int(drawn) - two_parts["area"]) <= result.findings[2].polygons.length
 
 
+def test_annotations_are_results_too(located: Located, tmp_path: Path) -> None:
+    coco = opened(read(tmp_path / "a.json", coco_bytes([located("utm")])))
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = coco.loadRes(json.loads((tmp_path / "a.json").read_text())["annotations"])
+    assert [found.anns[number]["score"] for number in range(1, 6)] == [
+        finding.score for finding in located("utm").findings
+    ]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_runs_of_the_frame(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -70,6 +70,10 @@ def test_the_style_is_the_layers_default(located: Located, tmp_path: Path) -> No
         columns = "f_table_name, f_geometry_column, useAsDefault, styleQML, styleSLD"
         rows = database.execute(f"SELECT {columns} FROM layer_styles").fetchall()  # noqa: S608
     assert [row[:3] for row in rows] == [("findings", "geom", 1)]
+    style = pyogrio.read_dataframe(path, layer="layer_styles").iloc[0]  # as QGIS looks for it, through GDAL
+    assert (style["f_table_schema"], style["f_table_name"], style["f_geometry_column"]) == ("", "findings", "geom")
+    assert style["useAsDefault"]
+    assert str(style["update_time"]).startswith("2026-01-31 12:00:01")
     assert ElementTree.fromstring(rows[0][3]).find("renderer-v2") is not None  # noqa: S314
     assert ElementTree.fromstring(rows[0][4]).tag.endswith("StyledLayerDescriptor")  # noqa: S314
 

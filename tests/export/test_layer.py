@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from vector_cases import GRIDS, Located, assert_counter_clockwise, assert_where_the_masks_are, hostile, located, plain
 
 from remotereasoner.export.layer import COLUMNS, layer_of, storable
+from remotereasoner.transform.findings import Views
 from result_fixtures import MakeResult, MakeScene
 
 __all__ = ["hostile", "located"]
@@ -33,6 +36,16 @@ def test_attributes(located: Located) -> None:
     assert (columns["model"][0], columns["model_revision"][0], columns["engine"][0]) == ("a script", "abc", "scripted")
     assert columns["version"][0] is None  # the fixture's provenance has none
     assert np.isnan(columns["simplified_m"]).all()
+
+
+def test_how_far_the_windows_of_a_survey_agree(located: Located) -> None:
+    result = located("utm")
+    first = replace(result.findings[0], views=Views(2, 3, 0.75, None))
+    columns = layer_of(plain(replace(result, findings=(first, *result.findings[1:])))).columns
+    seen = [columns[name][0] for name in ("windows_seen", "windows_visible", "agreement")]
+    assert seen == [2, 3, 0.75]
+    assert np.isnan(columns["overview_iou"][0])
+    assert np.isnan(columns["agreement"][1:]).all()
 
 
 def test_without_a_crs_nothing_is_measured(located: Located) -> None:

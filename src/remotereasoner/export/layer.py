@@ -45,6 +45,10 @@ COLUMNS: dict[str, Kind] = {
     "length_m": "number",
     "centroid_lon": "number",
     "centroid_lat": "number",
+    "agreement": "number",
+    "windows_seen": "number",
+    "windows_visible": "number",
+    "overview_iou": "number",
     "count": "integer",
     "area_px": "integer",
     "centroid_x_px": "number",
@@ -66,6 +70,8 @@ COLUMNS: dict[str, Kind] = {
     "created": "text",
 }
 """Names and kinds of the attributes, in order, the same for every format and for a result without findings."""
+
+_VIEWS = ("agreement", "windows_seen", "windows_visible", "overview_iou")
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +152,7 @@ def _own(finding: Finding, attempt: RightAngled | None) -> dict[str, Any]:
         "centroid_x_px": finding.centroid_xy[0],
         "centroid_y_px": finding.centroid_xy[1],
         **dict(zip(("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px"), finding.box_xyxy, strict=True)),
+        **{name: getattr(finding.views, name, None) for name in _VIEWS},
         "geometry_from": finding_outline(finding)[1],
         "right_angles": None if attempt is None else "applied" if attempt.changed else "refused",
         "right_angles_iou": None if attempt is None else attempt.iou,
