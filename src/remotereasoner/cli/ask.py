@@ -14,16 +14,20 @@ from remotereasoner.cli.options import (
     parse_bands,
     scene_options,
     settings_options,
+    survey_options,
+    survey_wishes,
     vector_options,
     vector_wishes,
     verbose_option,
 )
+from remotereasoner.cli.progress import following
 from remotereasoner.cli.terminal import lines, log_to_stderr, print_json, print_table, working
 from remotereasoner.errors import UsageError
 from remotereasoner.types import Status, Task
 
 if TYPE_CHECKING:
     from remotereasoner.result import Result
+    from remotereasoner.scene.grid import Grid
     from remotereasoner.transform.findings import Finding
 
 __all__ = ["EXIT_CODES", "ask"]
@@ -42,6 +46,7 @@ _SETTINGS = ("model", "codec", "segmenter", "device", "temperature", "max_new_to
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write files here."
 )
 @vector_options
+@survey_options
 @json_option
 @verbose_option
 @click.pass_context
@@ -58,7 +63,9 @@ def ask(
     """Ask QUESTION about IMAGE and show where the answer is.
 
     Several IMAGEs are the bands of one scene. `--task vqa` answers in words, `--task caption` describes (QUESTION may
-    be left out). With -o, JSON, GeoJSON, mask, contours and an overlay are written there, and what --format names.
+    be left out). A scene larger than --tile-px is looked at as a whole first and then, window by window, where that
+    points; with --exhaustive everywhere. With -o, JSON, GeoJSON, mask, contours and an overlay are written there, and
+    what --format names.
     """
     log_to_stderr(verbose)
     shaping = vector_wishes(options, output)
@@ -91,6 +98,9 @@ def _answer(
     from remotereasoner.scene import open_scene
     from remotereasoner.scene._gdal import harden_process
     from remotereasoner.settings import load_settings
+    from remotereasoner.tiling.options import DEFAULT_TILE_PX, SurveyOptions
+    from remotereasoner.tiling.sources import open_source
+    from remotereasoner.tiling.survey import survey
 
     harden_process()
     settings = load_settings(
@@ -98,21 +108,34 @@ def _answer(
         max_side_px=options["max_side"],
         **{name: options[name] for name in _SETTINGS},
     )
+    where = {
+        "bands": parse_bands(options["bands"]),
+        "window": as_window(options["window"]),
+        "bounds": options["bounds"],
+        "bounds_crs": options["bounds_crs"],
+    }
+    source = images if len(images) > 1 else images[0]
+    wishes = survey_wishes(options, task, settings.max_side_px)
+    if task == "locate" and settings.max_side_px is None:
+        with open_source(source, **where) as large:
+            if wishes or max(large.grid.size_hw) > DEFAULT_TILE_PX:
+                _require_place(large.grid, in_metres)
+                with working("Loading the model", quiet=quiet):
+                    reasoner = load_reasoner(settings)
+                with following("Surveying", quiet=quiet) as tell:
+                    return survey(reasoner, large, question, SurveyOptions(**wishes), progress=tell)
     with working("Reading the scene", quiet=quiet):
-        scene = open_scene(
-            images if len(images) > 1 else images[0],
-            bands=parse_bands(options["bands"]),
-            window=as_window(options["window"]),
-            bounds=options["bounds"],
-            bounds_crs=options["bounds_crs"],
-            max_side_px=settings.max_side_px,
-        )
-    if in_metres and not scene.grid.is_georeferenced:
-        raise UsageError("--simplify and --right-angles work in metres, and this scene has no CRS for them")
+        scene = open_scene(source, max_side_px=settings.max_side_px, **where)
+    _require_place(scene.grid, in_metres)
     with working("Loading the model", quiet=quiet):
         reasoner = load_reasoner(settings)
     with working("Reasoning", quiet=quiet):
         return reasoner.ask_many(scene, [question], task=task)[0]
+
+
+def _require_place(grid: Grid, in_metres: bool) -> None:
+    if in_metres and not grid.is_georeferenced:
+        raise UsageError("--simplify and --right-angles work in metres, and this scene has no CRS for them")
 
 
 def _show(result: Result, paths: dict[str, Path], *, verbose: bool) -> None:
@@ -135,11 +158,27 @@ def _show(result: Result, paths: dict[str, Path], *, verbose: bool) -> None:
         lines(
             "", f"Model {result.provenance.model.model}, segmenter {result.provenance.segmenter}: {timing}", style="dim"
         )
+    if result.provenance.survey is not None:
+        _show_survey(result.provenance.survey)
     if paths:
         lines("")
         print_table(["file", ""], [[kind, str(path)] for kind, path in paths.items()])
         if "pixels" in paths:
             lines("The scene has no CRS that leads to longitude and latitude: no GeoJSON, coordinates are pixels.")
+
+
+def _show_survey(survey: dict[str, Any]) -> None:
+    """How it was looked at, in one line: what was not looked at must not be taken for empty."""
+    ground = "" if survey["gsd_m"] is None else f" at {survey['gsd_m']:.3g} m a pixel"
+    overlap = survey["overlap_wh"][0]
+    told = f"{survey['windows_asked']} windows of {' × '.join(map(str, survey['tile_wh']))} px, {overlap} px overlap"
+    parts = [f"{told}{ground}: {survey['share_looked_at']:.0%} of the scene", *survey["notes"]]
+    if survey["windows_empty"]:
+        parts.insert(1, f"{survey['windows_empty']} without data")
+    unread = sum(number for status, number in survey["statuses"].items() if status not in ("answered", "no_target"))
+    if unread:
+        parts.insert(1, f"{unread} answers could not be read")
+    lines("", f"{'; '.join(parts)}.", style="dim")
 
 
 def _show_findings(result: Result) -> None:

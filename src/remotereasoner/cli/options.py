@@ -18,6 +18,8 @@ __all__ = [
     "parse_bands",
     "scene_options",
     "settings_options",
+    "survey_options",
+    "survey_wishes",
     "vector_options",
     "vector_wishes",
     "verbose_option",
@@ -74,6 +76,29 @@ vector_options = _stack(
         "--right-angles", "right_angles_iou", type=float, metavar="IOU", help="Right angles where they fit this well."
     ),
 )
+
+
+survey_options = _stack(
+    click.option("--tile-px", type=int, metavar="PX", help="Side of a window of a large scene.  [default: 768]"),
+    click.option("--overlap", "overlap_px", type=int, metavar="PX", help="Of windows.  [default: a quarter of them]"),
+    click.option("--gsd", "gsd_m", type=float, metavar="METRES", help="Ground resolution of the windows."),
+    click.option("--exhaustive", is_flag=True, default=None, help="Windows everywhere, no overview."),
+    click.option("--max-windows", type=int, metavar="N", help="Ask about no more.  [default: 1024]"),
+)
+
+
+def survey_wishes(options: dict[str, Any], task: str, max_side_px: int | None) -> dict[str, Any]:
+    """The survey options that were given, as ``SurveyOptions`` takes them.
+
+    Raises :class:`~remotereasoner.errors.UsageError` where they do not go with the other options.
+    """
+    names = ("tile_px", "overlap_px", "gsd_m", "exhaustive", "max_windows")
+    wishes = {name: options[name] for name in names if options[name] is not None}
+    if wishes and task != "locate":
+        raise UsageError(f"--tile-px, --overlap, --gsd, --exhaustive, --max-windows are for --task locate, not {task}")
+    if wishes and max_side_px is not None:
+        raise UsageError("--max-side reads the scene for one look, the options of windows are for many: give either")
+    return wishes
 
 
 def vector_wishes(options: dict[str, Any], output: Path | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from remotereasoner.export.shaping import shape_result
 if TYPE_CHECKING:
     from remotereasoner.result import Result
 
-__all__ = ["FILE_NAMES", "write_folder"]
+__all__ = ["FILE_NAMES", "MAX_FRAME_PX", "write_folder"]
 
 FILE_NAMES: dict[str, str] = {
     "json": "result.json",
@@ -27,6 +27,10 @@ FILE_NAMES: dict[str, str] = {
     "contour": "contour.png",
     "overlay": "overlay.png",
 }
+
+
+MAX_FRAME_PX = 1 << 29
+"""Larger scenes get no mask and no contour drawing: both are made as a whole in memory."""
 
 
 def write_folder(
@@ -47,7 +51,8 @@ def write_folder(
         if not located:
             text = json.dumps(result_to_pixel_json(result), ensure_ascii=False, allow_nan=False)
             payloads["pixels"] = text.encode()
-        if result.status in ("answered", "no_target"):
+        height, width = result.grid.size_hw
+        if result.status in ("answered", "no_target") and height * width <= MAX_FRAME_PX:
             payloads["mask"] = mask_tiff(result)
             payloads["contour"] = contour_png(result)
     # Only a folder that holds a result of ours may lose files, and only files with our names.
