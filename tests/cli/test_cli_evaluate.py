@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_world import record, write_lines, write_world
 
+from evaluation_world import record, write_lines, write_world
 from remotereasoner.cli.main import main
 from remotereasoner.cli.scores_shown import _PROTOCOLS
 from remotereasoner.evaluation.protocols import PROTOCOLS
