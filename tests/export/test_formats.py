@@ -10,14 +10,14 @@ from pathlib import Path
 import geopandas
 import pyogrio
 import pytest
-from vector_cases import Located, located
+from vector_cases import Located, hostile, located
 
 from remotereasoner import Result
 from remotereasoner.errors import ExportError, MissingExtraError, UsageError
 from remotereasoner.export.formats import FORMAT_FILES, FORMATS, VectorFormat, format_of, require_formats
 from result_fixtures import MakeResult, MakeScene
 
-__all__ = ["located"]
+__all__ = ["hostile", "located"]
 
 
 def names(folder: Path) -> list[str]:
@@ -45,6 +45,13 @@ def test_nothing_found_is_written_too(
 ) -> None:
     make_result(make_scene(), status=status).export(tmp_path / "file", as_format=name)
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_any_text_can_be_written(name: VectorFormat, hostile: Result, tmp_path: Path) -> None:
+    path = hostile.export(tmp_path / "file", as_format=name)
+    if name in ("geojson", "coco", "label-studio"):
+        json.loads(path.read_bytes().decode("utf-8", "strict"))
 
 
 @pytest.mark.parametrize(

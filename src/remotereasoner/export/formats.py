@@ -16,7 +16,7 @@ from remotereasoner.export.geojson import result_to_geojson
 from remotereasoner.export.geopackage import geopackage_bytes
 from remotereasoner.export.geoparquet import geoparquet_bytes
 from remotereasoner.export.label_studio import label_studio_bytes
-from remotereasoner.export.layer import layer_of
+from remotereasoner.export.layer import layer_of, storable
 from remotereasoner.export.measurements_csv import csv_bytes
 from remotereasoner.export.shaping import Shaped, shape_result
 
@@ -55,7 +55,7 @@ def _geojson_bytes(shaped: Shaped) -> bytes:
         if attempt is not None:
             feature["properties"]["right_angles"] = "applied" if attempt.changed else "refused"
             feature["properties"]["right_angles_iou"] = attempt.iou
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    return str(storable(json.dumps(document, ensure_ascii=False, allow_nan=False))).encode()
 
 
 _WRITERS: dict[VectorFormat, Callable[[Shaped], bytes]] = {
