@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotereasoner.plain_text import printable
+from remotereasoner.plain_text import printable, well_formed
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,17 @@ def test_nothing_that_commands_a_terminal_is_left(text: str) -> None:
     shown = printable(text)
     assert all(unicodedata.category(c)[0] != "C" or c in "\u200c\u200d" for c in shown)
     assert printable(shown) == shown
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_well_formed_text_can_be_encoded(text: str) -> None:
+    kept = well_formed(text)
+    assert kept.encode().decode() == kept
+    assert well_formed(kept) == kept
+    assert len(kept) <= len(text)
+
+
+def test_what_is_well_formed_stays() -> None:
+    assert well_formed("a\x00\U0001f681 漢") == "a\x00\U0001f681 漢"
+    assert well_formed("\ud83d\ude81") == "\U0001f681"
+    assert well_formed("\ud83d!") == "\ufffd!"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["printable"]
+__all__ = ["printable", "well_formed"]
 
 # CSI, OSC, DCS and two-character escapes as a whole, so that "\x1b[31m" does not leave "[31m" behind.
 _ESCAPES = re.compile(
@@ -16,6 +16,11 @@ _ESCAPES = re.compile(
 )
 # Joiners carry meaning in many scripts and in emoji; other format characters can reverse or hide text.
 _KEPT_FORMAT = frozenset("\u200c\u200d")
+
+
+def well_formed(text: str) -> str:
+    """``text`` with halves of surrogate pairs, which JSON may carry and no file can, as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def printable(text: str, *, newlines: bool = False) -> str:

@@ -260,6 +260,7 @@ def test_nobody_listens() -> None:
         (chat("a"), "a", "stop"),
         (chat([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "ab", "stop"),
         (chat(None), "", "stop"),
+        (chat("half \ud83d of a pair"), "half \ufffd of a pair", "stop"),
         (chat("<answer>x</answer>", reasoning_content="why"), "<think>why</think><answer>x</answer>", "stop"),
         (chat("<answer>x</answer>", reasoning="why"), "<think>why</think><answer>x</answer>", "stop"),
         (chat("<think>y</think>a", reasoning_content="why"), "<think>y</think>a", "stop"),

@@ -20,6 +20,7 @@ from shapely import MultiPolygon
 
 from remotereasoner.export.geojson import finding_outline, result_header
 from remotereasoner.export.right_angles import RightAngled
+from remotereasoner.plain_text import well_formed
 from remotereasoner.scene.grid import Grid
 from remotereasoner.transform.findings import Finding
 from remotereasoner.types import FloatArray
@@ -92,7 +93,7 @@ def storable(text: str | None) -> str | None:
     """``text`` without what no file format can hold: NUL and halves of surrogate pairs become U+FFFD."""
     if text is None:
         return None
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+    return well_formed(text).replace("\x00", "\ufffd")
 
 
 def frame_of(grid: Grid) -> tuple[Frame, Callable[[FloatArray], FloatArray]]:

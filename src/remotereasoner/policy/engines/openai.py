@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from remotereasoner.errors import EngineError, UsageError
+from remotereasoner.plain_text import well_formed
 from remotereasoner.policy.base import Completion, FinishReason, PolicyIdentity, Prompt
 from remotereasoner.policy.codec import CoordinateCodec
 from remotereasoner.policy.codec_choice import CODEC_NAMES, codec_by_name, codec_for_model_name
@@ -254,8 +255,8 @@ def _text(message: Mapping[str, Any]) -> str:
     text = content if isinstance(content, str) else ""
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if isinstance(reasoning, str) and reasoning and "</think>" not in text:
-        return f"<think>{reasoning}</think>{text}"
-    return text
+        text = f"<think>{reasoning}</think>{text}"
+    return well_formed(text)
 
 
 def _count(usage: object, name: str) -> int | None:
