@@ -40,10 +40,10 @@ def merge(adapter: Path, out: Path, *, base: str | None = None, dtype: str = "au
     if out.exists():
         raise UsageError(f"{out} exists: merge into a new folder")
     settings = _settings(adapter)
-    if base is None and _is_of_the_embedded_model(adapter):
+    if _is_of_the_embedded_model(adapter):
         from remotereasoner.training.nano.combine import combine_into
 
-        return combine_into(adapter, out)
+        return combine_into(adapter, out, None if base is None else Path(base))
     where = base if base is not None else str(settings.get("base_model_name_or_path"))
     folder, _ = fetch_checkpoint(
         where, revision=settings.get("revision") if base is None else None, local_files_only=False
