@@ -141,12 +141,12 @@ def test_objects_without_a_mask_are_their_boxes() -> None:
 
 
 def test_an_object_too_large_for_a_mask_keeps_its_box(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A road around a corner, with a cap of 10,000 px."""
+    """A field of 140 x 140 px over four windows, with a cap of 10,000 px; a road of 180 x 1 px is under it."""
     monkeypatch.setattr(assemble, "MAX_MASK_PX", 10_000)
     plan = plan_windows((180, 180), 100, 20)
-    straight = merged([fragment(0, 0, (0, 50, 100, 51)), fragment(1, 0, (80, 50, 180, 51))], plan)
-    assert [item.is_too_large for item in straight] == [False]
-    road = [fragment(0, 0, (0, 50, 100, 51)), fragment(1, 0, (80, 50, 180, 100)), fragment(3, 0, (80, 80, 180, 180))]
-    (one,) = merged(road, plan)
-    assert one.is_too_large
-    assert one.box_xyxy == (0.0, 50.0, 180.0, 180.0)
+    road = merged([fragment(0, 0, (0, 50, 100, 51)), fragment(1, 0, (80, 50, 180, 51))], plan)
+    assert [item.is_too_large for item in road] == [False]
+    corners = ((20, 20, 100, 100), (80, 20, 160, 100), (20, 80, 100, 160), (80, 80, 160, 160))
+    (field,) = merged([fragment(window, 0, corner) for window, corner in enumerate(corners)], plan)
+    assert field.is_too_large
+    assert field.box_xyxy == (20.0, 20.0, 160.0, 160.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,27 +56,28 @@ def merge_fragments(fragments: Sequence[Fragment], windows_xyxy: FloatArray, siz
     reach = np.hstack([np.minimum(reach[:, :2], boxes[:, :2]), np.maximum(reach[:, 2:], boxes[:, 2:])])
     cut = cut_by_window(reach, windows_xyxy[owners], size_hw)
     margin = np.hstack([reach[:, :2] - windows_xyxy[owners, :2], windows_xyxy[owners, 2:] - reach[:, 2:]]).min(axis=1)
-    area = shapely.area(np.array(outlines, dtype=object))
+    areas = shapely.area(np.array(outlines, dtype=object)).tolist()
+    groups = group_fragments(outlines, owners, windows_xyxy, cut)
+    is_cut, margins = cut.tolist(), margin.tolist()  # there are many groups of one or two: lists are faster
     merged = []
-    for group in group_fragments(outlines, owners, windows_xyxy, cut):
-        members = np.array(group)
+    for group in groups:
         parts = tuple(ordered[k] for k in group)
-        whole = members[~cut[members]]
-        if len(whole):
-            best = int(whole[np.argmax(margin[whole])])
-            if area[best] >= _WHOLE_SHARE * area[members].max():
-                merged.append(_taken(parts, ordered[best], area[members]))
-                continue
-        merged.append(_united(parts, area[members]))
+        weights = [areas[k] for k in group]
+        whole = [k for k in group if not is_cut[k]]
+        best = max(whole, key=lambda k: margins[k], default=None)
+        if best is not None and areas[best] >= _WHOLE_SHARE * max(weights):
+            merged.append(_taken(parts, ordered[best], weights))
+        else:
+            merged.append(_united(parts, weights))
     return merged
 
 
-def _taken(parts: tuple[Fragment, ...], whole: Fragment, area: FloatArray) -> Merged:
+def _taken(parts: tuple[Fragment, ...], whole: Fragment, area: Sequence[float]) -> Merged:
     mask = InstanceMask(whole.mask.mask, whole.mask.offset_xy, _mean([p.mask.score for p in parts], area) or 0.0)
     return Merged(parts, whole.box_xyxy, mask, _mean([p.score for p in parts], area), whole.label)
 
 
-def _united(parts: tuple[Fragment, ...], area: FloatArray) -> Merged:
+def _united(parts: tuple[Fragment, ...], area: Sequence[float]) -> Merged:
     boxes = np.array([part.box_xyxy for part in parts])
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
@@ -84,7 +86,7 @@ def _united(parts: tuple[Fragment, ...], area: FloatArray) -> Merged:
     return Merged(parts, box, _union([part.mask for part in parts], area), score, largest.label)
 
 
-def _union(masks: Sequence[InstanceMask], area: FloatArray) -> InstanceMask:
+def _union(masks: Sequence[InstanceMask], area: Sequence[float]) -> InstanceMask:
     some = [mask for mask in masks if mask.mask.size]
     if not some:
         return empty_mask()
@@ -104,12 +106,12 @@ def _union(masks: Sequence[InstanceMask], area: FloatArray) -> InstanceMask:
     return InstanceMask(frame, (int(low[0]), int(low[1])), score)
 
 
-def _mean(values: Sequence[float | None], weights: FloatArray) -> float | None:
+def _mean(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
     """Weighted mean of the values that there are."""
-    known = np.array([value is not None for value in values])
-    if not known.any():
+    known = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None]
+    if not known:
         return None
-    numbers = np.array([value for value in values if value is not None], dtype=np.float64)
-    if (numbers == numbers[0]).all():
-        return float(numbers[0])  # without rounding
-    return float(np.average(numbers, weights=weights[known]))
+    first = known[0][0]
+    if all(value == first for value, _ in known):
+        return first  # without rounding
+    return math.fsum(value * weight for value, weight in known) / math.fsum(weight for _, weight in known)
