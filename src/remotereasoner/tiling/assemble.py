@@ -61,6 +61,10 @@ def merge_fragments(fragments: Sequence[Fragment], windows_xyxy: FloatArray, siz
     is_cut, margins = cut.tolist(), margin.tolist()  # there are many groups of one or two: lists are faster
     merged = []
     for group in groups:
+        if len(group) == 1:
+            one = ordered[group[0]]
+            merged.append(Merged((one,), one.box_xyxy, one.mask, one.score, one.label))
+            continue
         parts = tuple(ordered[k] for k in group)
         weights = [areas[k] for k in group]
         whole = [k for k in group if not is_cut[k]]
