@@ -28,7 +28,7 @@ def test_every_family_is_told_the_tags_the_empty_list_and_its_own_coordinates(na
     assert "<think></think>" in prompt.system
     assert "<answer></answer>" in prompt.system
     assert "Where is the pier?" in prompt.user
-    assert "[]" in prompt.user
+    assert "[]" in prompt.user or codec.style == "references"  # the embedded model knows no other form
     assert codec.instruction(codec.grid_hw((600, 3000))) in prompt.user
     assert prompt.image is IMAGE
     assert prompt.sampling == Sampling()
@@ -55,9 +55,9 @@ def test_the_published_checkpoint_has_its_own_wording() -> None:
 
 def test_the_embedded_prompt_is_short_and_spells_no_reference() -> None:
     prompt = build_prompt("locate", "q", IMAGE, codec_by_name("embedded"))
-    assert len((prompt.system + " " + prompt.user).split()) <= 60
-    assert "<|" not in prompt.system + prompt.user
-    assert "references" in prompt.user
+    assert prompt.user == "Question: q\nMark it."
+    assert len(prompt.system.split()) <= 12
+    assert "<|" not in prompt.system
 
 
 def test_words_tasks_carry_no_coordinates() -> None:

@@ -6,6 +6,7 @@ The archive comes with the extra ``meteor`` (the package ``pycocoevalcap``), or 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -62,6 +63,8 @@ def meteor_scores(
             raise EngineError(f"METEOR ended without a score: {error}") from error
         finally:
             process.kill()
+            with contextlib.suppress(OSError):  # what is still to be written has no reader
+                process.stdin.close()
     return whole, each
 
 
