@@ -20,8 +20,7 @@ from remotereasoner.cli.options import (
     vector_wishes,
     verbose_option,
 )
-from remotereasoner.cli.progress import following
-from remotereasoner.cli.terminal import lines, log_to_stderr, print_json, print_table, working
+from remotereasoner.cli.terminal import following, lines, log_to_stderr, print_json, print_table, working
 from remotereasoner.errors import UsageError
 from remotereasoner.types import Status, Task
 

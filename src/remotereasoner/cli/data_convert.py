@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from remotereasoner.cli.options import json_option, verbose_option
-from remotereasoner.cli.progress import following
-from remotereasoner.cli.terminal import lines, log_to_stderr, print_json, print_table, show_error
+from remotereasoner.cli.terminal import following, lines, log_to_stderr, print_json, print_table, show_error
 from remotereasoner.errors import UsageError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from remotereasoner.plain_text import printable
 
-__all__ = ["counting", "lines", "log_to_stderr", "print_json", "print_table", "show_error", "working"]
+__all__ = ["counting", "following", "lines", "log_to_stderr", "print_json", "print_table", "show_error", "working"]
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -76,13 +76,13 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def counting(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar with the time left on stderr; call what it gives with the number of things done since the last call.
+def following(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar with the time left on stderr; call what it gives with (done, in all).
 
     Nothing is shown where stderr is no terminal.
     """
     console = _console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(
         *columns,
         TextColumn("left"),
@@ -90,9 +90,24 @@ def counting(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], 
         console=console,
         transient=True,
         disable=quiet or not console.is_terminal,
-    ) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.advance(task, done)
+    ) as bar:
+        task = bar.add_task(printable(what), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def counting(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """The same for work that says how many things were done since the last call."""
+    with following(what, quiet=quiet) as tell:
+        so_far = 0
+
+        def advance(done: int) -> None:
+            nonlocal so_far
+            so_far += done
+            tell(so_far, total)
+
+        advance(0)
+        yield advance
 
 
 def log_to_stderr(verbose: bool) -> None:
