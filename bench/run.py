@@ -45,7 +45,7 @@ SCRIPTS = {
         None,
         "One question about one new image, end to end, in a fresh process.",
     ),
-    "survey.py": ("Surveying", None, "A large raster beside a bare rasterio loop; other slicers where they are installed."),
+    "survey.py": ("Surveying", None, "A large raster beside a bare rasterio loop, and other slicers if installed."),
     "synth.py": ("The synthetic world", None, "Pictures, labels and questions written, processes started."),
 }
 

@@ -129,17 +129,29 @@ def test_the_overview_says_where_to_look_and_how_closely(tmp_path: Path) -> None
     assert (result.findings[0].views.overview_iou or 0) > 0.3
 
 
-def test_large_objects_are_taken_from_the_overview() -> None:
-    pixels = np.zeros((1024, 1024, 3), dtype=np.uint8)
-    pixels[256:768, 256:768] = 255
+def large_square(side: int) -> Scene:
+    pixels = np.zeros((side, side, 3), dtype=np.uint8)
+    pixels[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4] = 255
+    return Scene.from_array(pixels)
+
+
+def test_large_objects_are_taken_from_the_overview_and_outlined_as_sharply_as_the_scene() -> None:
     engine = ExactEngine(bright)
-    result = Reasoner(engine, BoxSegmenter()).survey(Scene.from_array(pixels), "Where?", tile_px=256)
+    result = Reasoner(engine, BoxSegmenter()).survey(large_square(1024), "Where?", tile_px=256)
     assert engine.seen == 1
-    assert record(result)["source_px_per_px_xy"] == [4.0, 4.0]
-    assert result.grid.size_hw == (256, 256)
-    assert result.boxes == ((64.0, 64.0, 192.0, 192.0),)
-    assert any("resampled: 4 x 4" in note for note in result.rendering.notes)
-    assert "no closer look" in record(result)["notes"][-1]
+    assert record(result)["source_px_per_px_xy"] == [1.0, 1.0]
+    assert result.grid.size_hw == (1024, 1024)
+    assert result.boxes == ((256.0, 256.0, 768.0, 768.0),)
+    assert result.findings[0].area_px == 512**2
+    assert "seen at 256 x 256 px, outlined at 1024 x 1024 px" in record(result)["notes"][-1]
+
+
+def test_outlines_are_as_sharp_as_what_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remotereasoner.tiling.survey._OUTLINE_PX", 512)
+    result = Reasoner(ExactEngine(bright), BoxSegmenter()).survey(large_square(1024), "Where?", tile_px=256)
+    assert record(result)["source_px_per_px_xy"] == [2.0, 2.0]
+    assert result.boxes == ((128.0, 128.0, 384.0, 384.0),)
+    assert any("resampled: 2 x 2" in note for note in result.rendering.notes)
 
 
 def test_an_overview_that_sees_nothing_is_no_answer() -> None:

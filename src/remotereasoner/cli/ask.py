@@ -169,8 +169,8 @@ def _show(result: Result, paths: dict[str, Path], *, verbose: bool) -> None:
 def _show_survey(survey: dict[str, Any]) -> None:
     """How it was looked at, in one line: what was not looked at must not be taken for empty."""
     ground = "" if survey["gsd_m"] is None else f" at {survey['gsd_m']:.3g} m a pixel"
-    overlap = survey["overlap_wh"][0]
-    told = f"{survey['windows_asked']} windows of {' × '.join(map(str, survey['tile_wh']))} px, {overlap} px overlap"
+    side, windows = " × ".join(map(str, survey["tile_wh"])), survey["windows_asked"]
+    told = f"{windows} windows of {side} px, {survey['overlap_wh'][0]} px overlap" if windows > 1 else f"{side} px"
     parts = [f"{told}{ground}: {survey['share_looked_at']:.0%} of the scene", *survey["notes"]]
     if survey["windows_empty"]:
         parts.insert(1, f"{survey['windows_empty']} without data")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import shapely
@@ -83,6 +83,20 @@ class Looker:
 
     def _read(self, index: int, window: WindowPx, scene: Scene, prompt: Prompt, completion: Completion) -> Look:
         answer = parse_completion(completion, task="locate", codec=self.reasoner.policy.codec, image_hw=scene.size_hw)
+        return self._outlined(index, window, scene, prompt, completion, answer)
+
+    def outline(self, look: Look, window: WindowPx, scene: Scene) -> Look:
+        """The same answer with masks of ``scene``, another resolution of what ``look`` saw; the policy is not asked."""
+        x = window.width / look.window.width
+        y = window.height / look.window.height
+        boxes = tuple((x1 * x, y1 * y, x2 * x, y2 * y) for x1, y1, x2, y2 in look.answer.boxes_xyxy)
+        points = tuple(tuple((px * x, py * y) for px, py in of_box) for of_box in look.answer.points_xy)
+        answer = replace(look.answer, boxes_xyxy=boxes, points_xy=points)
+        return self._outlined(look.index, window, scene, look.prompt, look.completion, answer)
+
+    def _outlined(
+        self, index: int, window: WindowPx, scene: Scene, prompt: Prompt, completion: Completion, answer: Answer
+    ) -> Look:
         masks: list[InstanceMask] = []
         began = time.perf_counter()
         if answer.boxes_xyxy:

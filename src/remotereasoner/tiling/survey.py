@@ -35,6 +35,9 @@ _NO_OVERVIEW = {
     "no_data": "no overview: no pixel of it is valid",
 }
 
+_OUTLINE_PX = 4096
+"""Longer side of what is read whole for the masks of objects that the overview showed well enough."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of windows done and the number to do."""
 
@@ -52,7 +55,8 @@ def survey(
     A scene that fits a tile is looked at once. Of a larger one the policy first sees the whole, reduced to a tile; then
     windows around what it marked there, at the resolution that objects of that size need, or ``gsd_m``; if it marks
     nothing, or its answer cannot be read, or the scene is too thin for one look or too large to be reduced, windows
-    over all of it. Objects that are large in the overview already are taken from it. With ``exhaustive`` windows over
+    over all of it. Objects that are large in the overview already are taken
+    from it, with masks at up to 4,096 px of the whole. With ``exhaustive`` windows over
     all of the scene are all there is. Where this would be more than ``max_windows`` windows, they get coarser, by
     powers of two, which the result notes; where the resolution was asked for (``gsd_m``, ``exhaustive``), it is a
     :class:`~remotereasoner.errors.UsageError` instead, before the windows are asked about.
@@ -99,7 +103,7 @@ class _Run:
         while True:
             if needed >= 0.75 * level.factor:
                 notes.append("objects are large enough in the overview: no closer look")
-                return replace(overview, mode="overview", notes=tuple(notes))
+                return self._outlined(overview, factor, notes)
             choice = windows_at(self.source, needed, self.options, boxes=boxes, overview=level)
             if len(choice.indices) <= self.options.max_windows:
                 return self.look_around(choice, "overview", overview=overview, notes=notes)
@@ -107,6 +111,28 @@ class _Run:
                 all_windows(self.source, needed, self.options)
             needed *= 2
             notes.append(f"{len(choice.indices)} windows would be more than {self.options.max_windows}: read coarser")
+
+    def _outlined(self, overview: Surveyed, factor: float, notes: list[str]) -> Surveyed:
+        """The overview's objects with masks as sharp as the scene, up to ``_OUTLINE_PX``: one look, one answer."""
+        size_hw, seen = self.source.grid.size_hw, overview.choice.level
+        level = Level.of(size_hw, max(factor, max(size_hw) / _OUTLINE_PX))
+        height, width = level.size_hw
+        window = WindowPx(0, 0, width, height)
+        as_seen = replace(overview, mode="overview", notes=tuple(notes))
+        if level.factor >= seen.factor:
+            return as_seen
+        try:
+            scene = self.source.read(level, window)
+        except ImageReadError as error:
+            if error.code not in _NO_OVERVIEW:
+                raise
+            return as_seen
+        look = self.looker.outline(overview.looks[0], window, scene)
+        notes.append(f"seen at {seen.size_hw[1]} x {seen.size_hw[0]} px, outlined at {width} x {height} px")
+        preview = Preview.of(level)
+        preview.show(window, scene.pixels)
+        plan = WindowPlan(level.size_hw, (width, height), (0, 0), (0,), (0,))
+        return Surveyed("overview", Choice(level, plan, (0,), 0), (look,), overview.empty, None, tuple(notes), preview)
 
     def _overview(self) -> tuple[Surveyed | None, str | None]:
         """The whole scene in one look, or the reason why there is none."""
