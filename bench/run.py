@@ -64,6 +64,7 @@ def main() -> None:
         "# Benchmarks\n\nWritten by `make bench`; do not edit. Machine: "
         f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}.\n"
         "Times on a shared machine move by tens of percent from run to run; the ratios are the point.\n"
+        "How well models answer, ours and others', is in [published results](published-results.md).\n"
     ]
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     for name in wanted:
