@@ -35,6 +35,12 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_
 """
 
 
+def _with_one_change(database: bytes) -> bytes:
+    """SQLite counts the transactions of a file's making in its header; GDAL needs one more across a full second."""
+    once = (1).to_bytes(4, "big")
+    return database[:24] + once + database[28:92] + once + database[96:]
+
+
 def geopackage_bytes(layer: Layer) -> bytes:
     """``layer`` as GeoPackage. Raises as :func:`~remotereasoner.export.ogr.ogr_bytes`."""
     written = ogr_bytes(
@@ -56,6 +62,6 @@ def geopackage_bytes(layer: Layer) -> bytes:
                 database.execute(_ADD_CONTENTS, (changed,))
                 database.execute("UPDATE gpkg_contents SET last_change = ?", (changed,))
                 database.execute("UPDATE gpkg_contents SET description = ? WHERE table_name = ?", (about, layer.name))
-            return database.serialize()
+            return _with_one_change(database.serialize())
         except sqlite3.Error as error:
             raise ExportError(f"the GeoPackage's style could not be written: {error}") from error
