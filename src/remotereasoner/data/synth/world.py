@@ -117,7 +117,7 @@ def _chunks(options: WorldOptions, count: int, folder: Path, workers: int) -> It
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread) as pool:
         try:
             yield pool.map(_write_chunk, *zip(*((options, r, folder) for r in ranges), strict=True))
-        except BaseException:
+        except BaseException:  # an interrupt, too, must not wait for all that is queued; it goes on up
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
