@@ -152,8 +152,8 @@ class CropSampler:
         rng, side = self.rng, self.side
         height, width = image.pixels.shape[:2]
         longest = max(height, width)
-        usual = 640 / longest if longest < 320 else 1.0  # tiny images are enlarged at inference too
-        zoom = float(np.exp(rng.uniform(np.log(0.65), np.log(1.55)))) * min(usual, 1.5)
+        usual = min(1.5, max(1.0, 768 / longest))  # small images are enlarged at inference, too
+        zoom = float(np.exp(rng.uniform(np.log(0.5), np.log(1.5)))) * usual
         span = side / zoom
         if len(image.boxes_xyxy) and rng.random() < 0.7:
             box = image.boxes_xyxy[rng.integers(len(image.boxes_xyxy))]

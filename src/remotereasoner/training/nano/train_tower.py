@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
 import os
 import queue
@@ -34,8 +35,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--backbone", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--side", type=int, default=384)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--side", type=int, nargs="+", default=[384], help="of the crops; several take turns")
+    parser.add_argument("--batch", type=int, default=8, help="crops a step of the first side; larger ones get fewer")
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -48,12 +49,13 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prefetch(sampler: CropSampler, depth: int) -> queue.Queue[Crop]:
-    ready: queue.Queue[Crop] = queue.Queue(maxsize=depth)
+def _prefetch(samplers: list[CropSampler], batches: list[int]) -> queue.Queue[list[Crop]]:
+    """Batches ahead of time, one of each sampler in turn."""
+    ready: queue.Queue[list[Crop]] = queue.Queue(maxsize=4)
 
     def work() -> None:
-        while True:
-            ready.put(sampler.draw())
+        for sampler, batch in itertools.cycle(zip(samplers, batches, strict=True)):
+            ready.put([sampler.draw() for _ in range(batch)])
 
     threading.Thread(target=work, daemon=True).start()
     return ready
@@ -92,7 +94,8 @@ def main() -> None:
     )
     images = read_split(args.data, "train")
     val = read_split(args.data, "val")
-    ready = _prefetch(CropSampler(images, args.side, args.seed, args.coasts), 4 * args.batch)
+    samplers = [CropSampler(images, side, args.seed + n, args.coasts) for n, side in enumerate(args.side)]
+    ready = _prefetch(samplers, [max(1, round(args.batch * (args.side[0] / side) ** 2)) for side in args.side])
     start, last_eval, step, seen = time.time(), time.time(), 0, 0
     sums = torch.zeros(3)
     tower.eval()  # batch-norm statistics stay those of ImageNet: batches are small
@@ -105,7 +108,7 @@ def main() -> None:
         )
         for group in optimizer.param_groups:
             group["lr"] = lr * group["scale"]
-        crops = [ready.get() for _ in range(args.batch)]
+        crops = ready.get()
         x = torch.stack([torch.from_numpy(c.pixels.copy()) for c in crops]).permute(0, 3, 1, 2).float()
         output = tower(x.contiguous(memory_format=torch.channels_last))
         class_loss, box_loss = thing_loss(
@@ -125,7 +128,7 @@ def main() -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([p for p in tower.parameters() if p.requires_grad], 5.0)
         optimizer.step()
-        step, seen = step + 1, seen + args.batch
+        step, seen = step + 1, seen + len(crops)
         decay = min(0.9985, (1 + step) / (10 + step))
         with torch.no_grad():
             for e, p in zip(ema.parameters(), tower.parameters(), strict=True):

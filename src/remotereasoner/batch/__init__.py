@@ -1,0 +1,1 @@
+"""Archives: many images and questions, one ledger, any executor. See docs/batch.md."""
