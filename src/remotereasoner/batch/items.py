@@ -33,7 +33,7 @@ class Recipe:
     """Keyword arguments of :class:`~remotereasoner.tiling.options.SurveyOptions`."""
     bands: tuple[int, ...] | tuple[str, ...] | None = None
     formats: tuple[str, ...] = ()
-    """Files beside the result itself, of :data:`~remotereasoner.export.formats.VectorFormat` and ``mask``, ``overlay``."""
+    """Files beside the result itself: vector formats, ``mask``, ``overlay``."""
     simplify_m: float | None = None
     right_angles_iou: float | None = None
 
