@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-EXTRAS := embedded,hf,sam,remote,grabcut,demo,train,ray,dev
+EXTRAS := embedded,hf,sam,remote,grabcut,demo,train,ray,stac,dev
 export OMP_WAIT_POLICY := PASSIVE
 
 IMAGE ?=
