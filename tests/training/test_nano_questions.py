@@ -79,6 +79,9 @@ KINDS: dict[str, Callable[[QuestionBank, Listing, Rng], Question | None]] = {
     ),
     "relation": lambda bank, listing, rng: bank.ask_relation(listing, random_group(listing, rng), rng),
     "absent": lambda bank, _listing, rng: bank.ask_absent_thing(rng),
+    "absent relation": lambda bank, listing, rng: bank.ask_absent_relation(
+        int(rng.choice([k for k in range(len(CLASSES)) if listing.group_of(k) is None])), rng
+    ),
     "vqa": lambda bank, listing, rng: bank.ask_vqa(listing, int(rng.integers(len(CLASSES))), rng),
     "caption": lambda bank, listing, rng: bank.ask_caption(listing, rng),
 }

@@ -128,6 +128,14 @@ class QuestionBank:
             (target,), group.class_index,
         )  # fmt: skip
 
+    def ask_absent_relation(self, class_index: int, rng: np.random.Generator) -> Question:
+        """The largest, northernmost, … of a class of which nothing is listed."""
+        name = CLASSES[class_index]
+        kind = str(rng.choice([k for k in RELATIONS if k in self.bank.relations]))
+        text = str(rng.choice(self.bank.relations[kind].questions)).format(**self._names(name, rng))
+        reasoning = f"The question is about one of the {PLURALS[name]}. {_there_are(None)}"
+        return Question("locate", capital(text), reasoning, "[]", "relation_absent", (), class_index)
+
     def ask_absent_thing(self, rng: np.random.Generator) -> Question:
         """A thing that is in none of the images."""
         item = self.bank.absent[int(rng.integers(len(self.bank.absent)))]

@@ -58,7 +58,9 @@ def draw_questions(bank: QuestionBank, listing: Listing, count: int, rng: np.ran
             asked = bank.ask_two(listing, (int(rng.choice(present)) if present else a, b), rng) if a != b else None
             if asked and present and len({*asked.targets}) == 0 and rng.random() < 0.5:
                 asked = None
-        elif draw < 0.92 and listing.groups:
+        elif draw < 0.81:
+            asked = bank.ask_absent_relation(int(rng.choice(absent)), rng) if absent else None
+        elif draw < 0.93 and listing.groups:
             weights = np.array([min(g.count, 6) - 0.8 for g in listing.groups])
             group = listing.groups[int(rng.choice(len(listing.groups), p=weights / weights.sum()))]
             asked = bank.ask_relation(listing, group, rng)
