@@ -16,6 +16,7 @@ from remotereasoner.errors import TrainingError
 from remotereasoner.training.greedy import end_token_ids
 from remotereasoner.training.judge import reward_rows
 from remotereasoner.training.running import Run, RunTrainer
+from remotereasoner.training.shared_prompt import completion_log_probs, generate_in_groups, group_size
 from remotereasoner.training.view import STATUSES, Shown
 
 __all__ = ["GrpoRun"]
@@ -38,6 +39,11 @@ class _EpochSampler(RepeatSampler):
         return order
 
 
+def _end(ids: list[int], ends: list[int]) -> int:
+    """Behind the first token that ends an answer."""
+    return next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+
+
 class GrpoRun(RunTrainer, GRPOTrainer):
     """GRPO with statuses in the logs, greedy validation, whole checkpoints and an exact resume."""
 
@@ -57,9 +63,11 @@ class GrpoRun(RunTrainer, GRPOTrainer):
             seed=self.args.seed,
         )
 
-    def _generate_single_turn(self, *arguments: Any, **named: Any) -> Any:
+    def _generate_single_turn(self, prompt_ids: Any, *arguments: Any, **named: Any) -> Any:
         try:
-            return super()._generate_single_turn(*arguments, **named)  # type: ignore[no-untyped-call]
+            if self._shares_prompts(size := group_size(prompt_ids)):
+                return self._generate_shared(prompt_ids, size), None
+            return super()._generate_single_turn(prompt_ids, *arguments, **named)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             if "probability tensor contains" not in str(error):
                 raise
@@ -67,6 +75,43 @@ class GrpoRun(RunTrainer, GRPOTrainer):
                 f"the run diverged: the model gives no numbers to draw from at step {self.state.global_step + 1}: its "
                 "weights are nan or inf. The checkpoints before are whole. Lower learning_rate"
             ) from error
+
+    def _shares_prompts(self, size: int) -> bool:
+        """Of a policy that reads text only the prompt is computed once for its completions."""
+        plain = not (self.run.policy.sees_images or self.use_vllm or self.use_transformers_continuous_batching)
+        return plain and size > 1 and self.accelerator.num_processes == 1
+
+    def _generate_shared(self, prompt_ids: list[list[int]], size: int) -> list[list[int]]:
+        longest = max(len(ids) for ids in prompt_ids)
+        inputs = {
+            "input_ids": torch.full((len(prompt_ids), longest), self._tokenizer.pad_token_id),
+            "attention_mask": torch.zeros((len(prompt_ids), longest), dtype=torch.long),
+        }
+        for row, ids in enumerate(prompt_ids):
+            inputs["input_ids"][row, longest - len(ids) :] = torch.tensor(ids)
+            inputs["attention_mask"][row, longest - len(ids) :] = 1
+        inputs = {name: value.to(self.accelerator.device) for name, value in inputs.items()}
+        with torch.no_grad():
+            written = generate_in_groups(self.model, inputs, size, generation_config=self.generation_config)
+        completions: list[list[int]] = written[:, longest:].tolist()
+        return [ids[: _end(ids, self._ends)] for ids in completions]
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        *arguments: Any,
+        **named: Any,
+    ) -> Any:
+        size = group_size([ids.tolist() for ids in input_ids[:, :-logits_to_keep]])
+        if not self._shares_prompts(size):
+            return super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, *arguments, **named
+            )
+        with self.accelerator.autocast():
+            return *completion_log_probs(model, input_ids, attention_mask, logits_to_keep, size, self.temperature), None
 
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: Any, completions: Any, completion_ids_list: list[list[int]]
