@@ -120,8 +120,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise ResultFormatError(f"{path} is a database, but no ledger of ours: choose another folder")
     if version != SCHEMA_VERSION:
         raise ResultFormatError(
-            f"{path} is a ledger of version {version}, this is for version {SCHEMA_VERSION}: finish it with the release "
-            "of remotereasoner that began it, or choose another folder"
+            f"{path} is a ledger of version {version}, this is for version {SCHEMA_VERSION}: finish it with "
+            "the release of remotereasoner that began it, or choose another folder"
         )
 
 
