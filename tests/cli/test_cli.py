@@ -18,10 +18,10 @@ from rasterio.transform import Affine
 
 from remotereasoner import Result
 from remotereasoner.cli import ask as ask_module
-from remotereasoner.cli.loading import engine_options
 from remotereasoner.cli.main import main
 from remotereasoner.cli.options import parse_bands
 from remotereasoner.errors import UsageError
+from remotereasoner.loading import engine_options
 from remotereasoner.settings import load_settings
 
 TWO = "<think>Two \x1b[31mround\x1b[0m tanks [bold]here[/bold].</think><answer>[[10,20,40,50],[60,20,90,50]]</answer>"

@@ -36,6 +36,12 @@ class Recipe:
     """Files beside the result itself: vector formats, ``mask``, ``overlay``."""
     simplify_m: float | None = None
     right_angles_iou: float | None = None
+    top_p: float = 1.0
+    dtype: str | None = None
+    quantization: str | None = None
+    attention: str | None = None
+    max_side_px: int | None = None
+    """Scenes are read no larger than this, for one look each."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -93,7 +93,7 @@ def _split(arguments: tuple[str, ...], task: Task) -> tuple[list[str], str]:
 def _answer(
     images: list[str], question: str, task: Task, options: dict[str, Any], *, in_metres: bool, quiet: bool
 ) -> Result:
-    from remotereasoner.cli.loading import load_reasoner
+    from remotereasoner.loading import load_reasoner
     from remotereasoner.scene import open_scene
     from remotereasoner.scene._gdal import harden_process
     from remotereasoner.settings import load_settings

@@ -61,10 +61,10 @@ def evaluate(
     command with exit code 3.
     """
     log_to_stderr(verbose)
-    from remotereasoner.cli.loading import load_reasoner
     from remotereasoner.evaluation.asking import chosen_ordinals, root_of
     from remotereasoner.evaluation.outputs import PREDICTIONS_NAME
     from remotereasoner.evaluation.run_file import begin_or_continue, inspect_samples, read_run
+    from remotereasoner.loading import load_reasoner
     from remotereasoner.scene._gdal import harden_process
     from remotereasoner.settings import load_settings
 
