@@ -60,7 +60,7 @@ def glob_entries(pattern: str, *, leave_out: Path | None = None) -> Iterator[Ent
     root, levels = split_pattern(pattern)
     left_out = _below(root, leave_out)
     for found in _matches(root, "", levels, left_out):
-        if found.error is None and found.relative.endswith("/"):
+        if found.error is None and found.relative[-1:] in ("", "/"):
             for below in _walk(root, found.relative, left_out):
                 if below.error is not None or has_raster_suffix(below.relative):
                     yield _entry(root, below)
@@ -132,7 +132,7 @@ def _matches(root: Path, relative: str, levels: Sequence[str], left_out: str | N
             yield _Found(relative)
             return
         for found in _walk(root, relative, left_out):
-            if found.error is not None or _fits(found.relative[len(relative) :].split("/"), rest):
+            if found.error is not None or _fits(found.relative[len(relative) :].split("/"), levels):
                 yield found
         return
     try:

@@ -1,6 +1,6 @@
 """JSON files that others wrote, read in pieces: an object's members one by one, a long list's elements too.
 
-Sizes are capped and nothing but a regular file is opened. Every fault of the file is a :class:`SourceFaultError`.
+Sizes are capped and nothing but a regular file is opened. Every fault of the file is a :class:`FaultError`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from remotereasoner.batch.sources.files import fault_of_os_error
 from remotereasoner.errors import InputError
 
-__all__ = ["MAX_BYTES", "SourceFaultError", "read_object", "stream_members"]
+__all__ = ["MAX_BYTES", "FaultError", "read_object", "stream_members"]
 
 MAX_BYTES = 64 * 2**20
 """A larger file, or a longer value in one that is streamed (then in characters), is refused."""
@@ -23,7 +23,7 @@ _CHUNK_CHARS = 1 << 18
 _SPACE = " \t\r\n"
 
 
-class SourceFaultError(InputError):
+class FaultError(InputError):
     """What is wrong with a part of a source, or one file of it; becomes the fault of an entry, with its ``code``."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -40,16 +40,16 @@ def _open(path: Path, max_bytes: int | None) -> TextIO:
             os.close(descriptor)
             if stat.S_ISREG(found.st_mode):
                 raise _too_large(path.name)
-            raise SourceFaultError("not_a_file", f"{path.name} is not a regular file")
+            raise FaultError("not_a_file", f"{path.name} is not a regular file")
         return open(descriptor, encoding="utf-8-sig", errors="strict")  # noqa: PTH123  a descriptor
     except OSError as error:
-        raise SourceFaultError(*fault_of_os_error(error, f"file {path.name}")) from error
+        raise FaultError(*fault_of_os_error(error, f"file {path.name}")) from error
     except ValueError as error:  # a NUL in the path
-        raise SourceFaultError("not_found", "there is no file of that name") from error
+        raise FaultError("not_found", "there is no file of that name") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of at most :data:`MAX_BYTES`. Raises :class:`SourceFaultError`."""
+    """The JSON object in a file of at most :data:`MAX_BYTES`. Raises :class:`FaultError`."""
     return dict(stream_members(path, max_bytes=MAX_BYTES))
 
 
@@ -57,7 +57,7 @@ def stream_members(
     path: Path, elements_of: str | None = None, *, max_bytes: int | None = None
 ) -> Iterator[tuple[str, Any]]:
     """The members of the object in a file, in its order. The list under ``elements_of`` is not read as a whole: there
-    is a pair for each element. Raises :class:`SourceFaultError`, also in the middle.
+    is a pair for each element. Raises :class:`FaultError`, also in the middle.
     """
     with _open(path, max_bytes) as file:
         reader = _Reader(file, path.name)
@@ -83,11 +83,11 @@ def stream_members(
         except UnicodeDecodeError:
             reader.fail("it is not UTF-8")
         except OSError as error:
-            raise SourceFaultError(*fault_of_os_error(error, f"file {path.name}")) from error
+            raise FaultError(*fault_of_os_error(error, f"file {path.name}")) from error
 
 
-def _too_large(name: str) -> SourceFaultError:
-    return SourceFaultError("too_large", f"{name} is larger than {MAX_BYTES >> 20} MiB, or one part of it is")
+def _too_large(name: str) -> FaultError:
+    return FaultError("too_large", f"{name} is larger than {MAX_BYTES >> 20} MiB, or one part of it is")
 
 
 class _Reader:
@@ -102,7 +102,7 @@ class _Reader:
         self._decoder = json.JSONDecoder()
 
     def fail(self, why: str) -> None:
-        raise SourceFaultError("bad_json", f"{self._name} is not usable JSON: {why}")
+        raise FaultError("bad_json", f"{self._name} is not usable JSON: {why}")
 
     def _more(self, size: int = _CHUNK_CHARS) -> None:
         chunk = self._file.read(size)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from remotereasoner.batch.items import Entry
-from remotereasoner.batch.sources.json_stream import SourceFaultError, read_object, stream_members
+from remotereasoner.batch.sources.json_stream import FaultError, read_object, stream_members
 from remotereasoner.batch.sources.stac_items import entry_of_item, local_path, pystac_module
 from remotereasoner.errors import InputError
 from remotereasoner.plain_text import printable
@@ -37,7 +37,7 @@ def stac_entries(path: Path, asset: str | None) -> Iterator[Entry]:
         if kind == "items":
             return _items(path, asset)
         raw = read_object(path)
-    except SourceFaultError as fault:
+    except FaultError as fault:
         raise InputError(f"{path}: {fault}") from fault
     return iter([entry_of_item(raw, path, asset)]) if kind == "item" else _walk(path, raw, asset)
 
@@ -53,7 +53,7 @@ def _kind_of(path: Path) -> _Kind:
         names.add(name)
     if {"links", "description"} <= names:  # STAC before 1.0 had no type
         return "catalog"
-    raise SourceFaultError("not_stac", "this is no STAC item, item collection, catalogue or collection")
+    raise FaultError("not_stac", "this is no STAC item, item collection, catalogue or collection")
 
 
 def _items(path: Path, asset: str | None) -> Iterator[Entry]:
@@ -61,7 +61,7 @@ def _items(path: Path, asset: str | None) -> Iterator[Entry]:
         for name, element in stream_members(path, "features"):
             if name == "features":
                 yield entry_of_item(element, path, asset)
-    except SourceFaultError as fault:  # broken further on: what came before it stands
+    except FaultError as fault:  # broken further on: what came before it stands
         yield Entry((), path.name, fault=(fault.code, str(fault)))
 
 
@@ -89,13 +89,13 @@ def _walk(path: Path, raw: dict[str, Any], asset: str | None) -> Iterator[Entry]
                     continue
                 seen.add(real)
                 if len(waiting) >= _MAX_DEPTH:
-                    raise SourceFaultError("too_deep", f"catalogues are nested more than {_MAX_DEPTH} deep")
+                    raise FaultError("too_deep", f"catalogues are nested more than {_MAX_DEPTH} deep")
             found = _linked(file)
             if link.rel == "child":
                 waiting.append(iter(_links(found, file)))
             else:
                 yield entry_of_item(found, file, asset)
-        except SourceFaultError as fault:
+        except FaultError as fault:
             yield Entry((), _name(link), fault=(fault.code, str(fault)))
         except (OSError, RuntimeError):
             yield Entry((), _name(link), fault=("broken_link", "the path of this link cannot be followed"))
@@ -104,9 +104,9 @@ def _walk(path: Path, raw: dict[str, Any], asset: str | None) -> Iterator[Entry]
 def _linked(file: Path) -> dict[str, Any]:
     try:
         return read_object(file)
-    except SourceFaultError as fault:
+    except FaultError as fault:
         if fault.code == "not_found":
-            raise SourceFaultError(
+            raise FaultError(
                 "broken_link", f"a link leads to {printable(file.name)[:100]}, which is not there"
             ) from fault
         raise
@@ -119,18 +119,14 @@ def _name(link: _Link) -> str:
 
 
 def _links(raw: dict[str, Any], file: Path) -> list[_Link]:
-    """Its links to children and items. Raises :class:`SourceFaultError`."""
+    """Its links to children and items. Raises :class:`FaultError`."""
     pystac = pystac_module()
     try:
         kind = pystac.Collection if raw.get("type") == "Collection" else pystac.Catalog
         read = kind.from_dict(raw, preserve_dict=False)
         found = [(str(link.rel), link.target) for link in read.links]
     except (pystac.STACError, pystac.STACTypeError) as error:
-        raise SourceFaultError(
-            "bad_catalog", f"{file.name} is no STAC catalogue: {printable(str(error))[:200]}"
-        ) from error
+        raise FaultError("bad_catalog", f"{file.name} is no STAC catalogue: {printable(str(error))[:200]}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-        raise SourceFaultError(
-            "bad_catalog", f"{file.name} is a broken STAC catalogue: {type(error).__name__}"
-        ) from error
+        raise FaultError("bad_catalog", f"{file.name} is a broken STAC catalogue: {type(error).__name__}") from error
     return [_Link(rel, href, file) for rel, href in found if rel in ("child", "item")]

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from remotereasoner.batch.items import Entry
 from remotereasoner.batch.sources.files import entry_of_files, has_raster_suffix
-from remotereasoner.batch.sources.json_stream import SourceFaultError
+from remotereasoner.batch.sources.json_stream import FaultError
 from remotereasoner.errors import MissingExtraError
 from remotereasoner.plain_text import printable
 
@@ -24,7 +24,7 @@ __all__ = ["entry_of_item", "local_path", "pystac_module"]
 
 _MAX_NAME_CHARS = 256
 _MAX_HREF_CHARS = 4096
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+._-]*):", re.ASCII)
 _RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/png", "image/jpeg")
 _NOT_THE_IMAGE = frozenset({"thumbnail", "overview", "metadata"})
 _SHOWN_KEYS = 12
@@ -53,7 +53,7 @@ def entry_of_item(raw: object, file: Path, asset: str | None) -> Entry:
         extra = _extra(item, file)
         keys = _chosen(item.assets, asset)
         paths = [local_path(item.assets[key].href, file.parent) for key in keys]
-    except SourceFaultError as fault:
+    except FaultError as fault:
         return Entry((), name, fault=(fault.code, str(fault)), extra=extra)
     return replace(entry_of_files(paths, name), extra={**extra, "asset": ",".join(keys)})
 
@@ -66,13 +66,13 @@ def _text(value: object) -> str | None:
 def _parsed(raw: object) -> Any:
     pystac = pystac_module()
     if not isinstance(raw, dict):
-        raise SourceFaultError("bad_item", "not a STAC item: not a JSON object")
+        raise FaultError("bad_item", "not a STAC item: not a JSON object")
     try:
         return pystac.Item.from_dict(raw, preserve_dict=False)
     except (pystac.STACError, pystac.STACTypeError) as error:
-        raise SourceFaultError("bad_item", f"not a STAC item: {_reason(error)}") from error
+        raise FaultError("bad_item", f"not a STAC item: {_reason(error)}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-        raise SourceFaultError("bad_item", f"a broken STAC item: {type(error).__name__}: {_reason(error)}") from error
+        raise FaultError("bad_item", f"a broken STAC item: {type(error).__name__}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -92,7 +92,7 @@ def _extra(item: Any, file: Path) -> dict[str, Any]:
         }
         extra.update({name: pystac.utils.datetime_to_str(time) for name, time in times.items() if time is not None})
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise SourceFaultError("bad_item", f"a broken STAC item: its times cannot be read: {_reason(error)}") from error
+        raise FaultError("bad_item", f"a broken STAC item: its times cannot be read: {_reason(error)}") from error
     collection = _text(item.collection_id)
     return extra if collection is None else {**extra, "collection": collection}
 
@@ -102,7 +102,7 @@ def _chosen(assets: Mapping[str, Any], asked: str | None) -> list[str]:
         keys = [key.strip() for key in asked.split(",")]
         for key in keys:
             if key not in assets:
-                raise SourceFaultError("no_asset", f"no asset {_text(key)!r}: this item has {_listed(list(assets))}")
+                raise FaultError("no_asset", f"no asset {_text(key)!r}: this item has {_listed(list(assets))}")
         return keys
     rasters = {key: _roles(found) for key, found in assets.items() if _is_raster(found)}
     data = [key for key, roles in rasters.items() if "data" in roles]
@@ -112,10 +112,8 @@ def _chosen(assets: Mapping[str, Any], asked: str | None) -> list[str]:
         if len(found) == 1:
             return found
     if not rest:
-        raise SourceFaultError(
-            "no_asset", f"no asset is a raster that is read here: this item has {_listed(list(assets))}"
-        )
-    raise SourceFaultError(
+        raise FaultError("no_asset", f"no asset is a raster that is read here: this item has {_listed(list(assets))}")
+    raise FaultError(
         "which_asset", f"several assets are rasters: choose one of {_listed(rest)}, or several with commas"
     )
 
@@ -139,19 +137,19 @@ def _is_raster(asset: Any) -> bool:
 
 
 def local_path(href: object, folder: Path) -> Path:
-    """The local file that ``href`` means, relative to ``folder``. Raises :class:`SourceFaultError`: ``remote_href`` for what
+    """The local file that ``href`` means, relative to ``folder``. Raises :class:`FaultError`: ``remote_href`` for what
     is on another machine, ``refused_path`` for what is no plain path. Only the host of an address is repeated: the
     rest may hold a key.
     """
     if not isinstance(href, str) or not href.strip() or "\0" in href or len(href) > _MAX_HREF_CHARS:
-        raise SourceFaultError("refused_path", "an href is empty, no text, or far too long")
+        raise FaultError("refused_path", "an href is empty, no text, or far too long")
     scheme = _SCHEME.match(href)
     if href.startswith("//") or (scheme is not None and "://" in href and scheme[1].lower() != "file"):
-        raise SourceFaultError(
+        raise FaultError(
             "remote_href", f"{_host(href)} is on another machine: download it, and let the item point to the file"
         )
     if scheme is not None or href.lstrip().startswith(("/vsi", "<")):
-        raise SourceFaultError("refused_path", f"{href[:60]!a} is not a path of a local file")
+        raise FaultError("refused_path", f"{href[:60]!a} is not a path of a local file")
     return folder / href
 
 
