@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from remotereasoner.errors import UsageError
 
-__all__ = ["Bands", "band_name_of_file", "choose_bands"]
+__all__ = ["Bands", "band_name_of_file", "choose_bands", "is_early_landsat_name"]
 
 Bands = tuple[int, int, int]  # (4, 3, 2): 1-based numbers rendered as R, G, B
 
@@ -26,6 +26,11 @@ def band_name_of_file(path: str | PurePath) -> str | None:
         if found:
             return str(found[-1])
     return None
+
+
+def is_early_landsat_name(name: str) -> bool:
+    """Whether a file is called as those of Landsat 4 to 7, whose red, green and blue are bands 3, 2 and 1."""
+    return _LANDSAT_4_TO_7.match(name) is not None
 
 
 def choose_bands(
@@ -78,7 +83,7 @@ def _plain(name: str) -> str:
 def _natural(names: Sequence[str | None], colours: Sequence[str], sensor: str) -> Bands:
     plain = [_plain(name) if name else None for name in names]
     # Sentinel-2 and Landsat 8 and 9 have red, green and blue in 4, 3, 2; the earlier Landsats in 3, 2, 1.
-    by_number = ("b3", "b2", "b1") if _LANDSAT_4_TO_7.match(sensor) else ("b4", "b3", "b2")
+    by_number = ("b3", "b2", "b1") if is_early_landsat_name(sensor) else ("b4", "b3", "b2")
     for wanted in (_COLOURS, by_number):
         if all(name in plain for name in wanted):
             return plain.index(wanted[0]) + 1, plain.index(wanted[1]) + 1, plain.index(wanted[2]) + 1
