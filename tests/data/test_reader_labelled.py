@@ -7,6 +7,8 @@ from miniatures import labelled
 from reader_results import read
 
 from remotereasoner.data.readers.bank import RELATIONS, bank, pick
+from remotereasoner.data.sentences import sentences
+from remotereasoner.policy.nano.vocabulary import SINGULARS
 
 
 @pytest.fixture
@@ -41,7 +43,23 @@ def test_answers_follow_the_labels(root: Path) -> None:
 
 def test_metadata(root: Path) -> None:
     sample = read("labelled", root, splits=("train",))[0][0].sample
-    assert (sample.source, sample.licence, sample.attributes) == ("nwpu_vhr10", "research", {"gsd_m": 0.5})
+    assert (sample.source, sample.licence) == ("nwpu_vhr10", "research")
+    assert sample.attributes["gsd_m"] == 0.5
+
+
+def test_the_reasoning_is_that_of_the_sentence_and_names_the_category(root: Path) -> None:
+    words = sentences("train")
+    thinks = {item["q"]: item["think"] for name in ("ship", "harbor", "vehicle") for item in words.implicit(name)}
+    samples = [item.sample for item in read("labelled", root, splits=("train",))[0]]
+    implicit = [s for s in samples if s.kind in ("implicit", "implicit_absent")]
+    assert implicit
+    assert all(s.attributes["reasoning"] == thinks[s.query] for s in implicit if s.query in thinks)
+    for sample in samples:
+        assert sample.category is not None
+        name = {"vegetation": "vegetation", "land": "land", "water": "water"}.get(
+            sample.category, SINGULARS[sample.category]
+        )
+        assert name in sample.attributes["reasoning"]
 
 
 def test_sentences_of_val_are_kept_apart(root: Path) -> None:

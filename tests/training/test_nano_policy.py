@@ -20,9 +20,10 @@ from remotereasoner.policy.engines.embedded import EmbeddedEngine, NanoModel
 from remotereasoner.policy.nano.language import LanguageTower
 from remotereasoner.policy.nano.proposals import ProposalSettings
 from remotereasoner.policy.nano.tokens import ADDED_TOKENS, trim_tokenizer
-from remotereasoner.policy.prompts import build_prompt
+from remotereasoner.policy.prompts import build_prompt, compose_completion
 from remotereasoner.training.nano.combine import combine_factors
 from remotereasoner.training.nano.policy import ListedRows, trainer_tokenizer
+from remotereasoner.training.nano.questions import QuestionBank, there_are
 from remotereasoner.training.policies import answer_of_row
 
 SHIPS: list[Thing] = [("ship", 0.6, (10.0, 20.0, 50.0, 60.0)), ("ship", 0.9, (100.0, 20.0, 180.0, 70.0))]
@@ -93,6 +94,46 @@ def test_the_target_is_what_can_be_found_here(root: Path, boxes: Any, answer: st
     sample = question(boxes=boxes, attributes={"reasoning": "Ships float."})
     target = ListedRows(nano_model()).target(sample, root)
     assert target == f"<think>Ships float.</think>\n<answer>{answer}</answer>"
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending", "answer"),
+    [
+        ({"category": "ship", "kind": "implicit"}, "There are 2.", "<|obj_0|>-<|obj_1|>"),
+        ({"category": "harbor", "kind": "direct_absent", "boxes": ()}, "None is visible.", "[]"),
+        ({"category": "ship", "kind": "relation_westernmost"}, "I take west ship <|obj_1|>.", "<|obj_1|>"),
+        ({"category": "ship", "kind": "relation_largest"}, "I take largest ship <|obj_0|>.", "<|obj_0|>"),
+        ({"category": "harbor", "kind": "relation_largest", "boxes": ()}, "None is visible.", "[]"),
+        ({"category": "ship", "kind": "count", "task": "vqa", "answers": ("9",), "boxes": ()}, "I see 2 ships.", "2"),
+        (
+            {"category": "ship", "kind": "presence", "task": "vqa", "answers": ("no",), "boxes": ()},
+            "I see 2 ships.",
+            "yes",
+        ),
+        (
+            {"category": "harbor", "kind": "count", "task": "vqa", "answers": ("3",), "boxes": ()},
+            "None is visible.",
+            "0",
+        ),
+    ],
+)
+def test_the_target_of_a_class_is_what_the_listing_says(root: Path, facts: Any, ending: str, answer: str) -> None:
+    sample = question(attributes={"reasoning": "So I think."}, **facts)
+    target = ListedRows(nano_model()).target(sample, root)
+    assert target == f"<think>So I think. {ending}</think>\n<answer>{answer}</answer>"
+
+
+def test_the_targets_are_those_of_the_packed_training(root: Path) -> None:
+    """Both ways of supervision teach the same completions."""
+    bank, rng = QuestionBank("train"), np.random.default_rng(0)
+    rows = ListedRows(nano_model())
+    listing = rows._look(question(), root).listing
+    for asked in [bank.ask_direct(listing, 1, rng), bank.ask_relation(listing, listing.groups[0], rng)] * 8:
+        assert asked is not None
+        think = asked.reasoning.removesuffix(there_are(listing.groups[0])).strip()
+        think = think.split(" I take ")[0]
+        sample = question(category="ship", kind=asked.kind, attributes={"reasoning": think})
+        assert rows.target(sample, root) == compose_completion(asked.reasoning, asked.answer)
 
 
 def test_a_target_in_words(root: Path) -> None:

@@ -6,16 +6,24 @@ import math
 import random
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 from remotereasoner.data.sentences import Split, capital, sentences
 from remotereasoner.policy.nano.vocabulary import PLURALS, SINGULARS
 from remotereasoner.types import BoxXyxy, SizeHw
 
-__all__ = ["RELATIONS", "Bank", "bank", "pick"]
+__all__ = ["RELATIONS", "Asked", "Bank", "bank", "pick"]
 
 RELATIONS = ("largest", "smallest", "northernmost", "southernmost", "westernmost", "easternmost", "nearest_center")
 _MIN_LEAD = 0.08
 """A relation is asked only where the first object leads the second by this share: no coin tosses."""
+
+
+class Asked(NamedTuple):
+    """A question, and how one gets from it to the category; the reasoning says nothing about the image."""
+
+    query: str
+    reasoning: str
 
 
 class Bank:
@@ -28,26 +36,35 @@ class Bank:
     def knows(self, category: str) -> bool:
         return category in SINGULARS
 
-    def direct(self, category: str, draw: random.Random) -> str:
+    def direct(self, category: str, draw: random.Random) -> Asked:
         """A question that names the category."""
-        return _filled(draw.choice(self._sentences.direct.questions), category)
+        query = _filled(draw.choice(self._sentences.direct.questions), category)
+        return Asked(query, _named(draw.choice(self._sentences.direct.reasoning), category))
 
-    def implicit(self, category: str, draw: random.Random) -> str | None:
+    def implicit(self, category: str, draw: random.Random) -> Asked | None:
         """A question that names a use or property of all objects of a category, never its name."""
-        texts = [item["q"] for item in self._sentences.implicit(category) if item.get("number") != "one"]
-        return draw.choice(texts) if texts else None
+        items = [item for item in self._sentences.implicit(category) if item.get("number") != "one"]
+        if not items:
+            return None
+        item = draw.choice(items)
+        return Asked(item["q"], item["think"])
 
-    def relation(self, kind: str, category: str, draw: random.Random) -> str | None:
+    def relation(self, kind: str, category: str, draw: random.Random) -> Asked | None:
         templates = self._sentences.relations.get(kind)
-        return _filled(draw.choice(templates.questions), category) if templates else None
+        if templates is None:
+            return None
+        query = _filled(draw.choice(templates.questions), category)
+        return Asked(query, f"The question is about one of the {PLURALS[category]}.")
 
-    def counting(self, category: str, draw: random.Random) -> tuple[str, str] | None:
-        """(question, kind) with kind ``count`` or ``presence``."""
+    def counting(self, category: str, draw: random.Random) -> tuple[Asked, str] | None:
+        """A question for words and its kind, ``count`` or ``presence``."""
         pool = self._sentences.in_words(category)
         if not pool:
             return None
         item = draw.choice(pool)
-        return item["q"], "count" if item["kind"] == "count" else "presence"
+        kind = "count" if item["kind"] == "count" else "presence"
+        think = draw.choice(self._sentences.reasoning_in_words[item["kind"]])
+        return Asked(item["q"], _named(think, category)), kind
 
 
 @cache
@@ -56,9 +73,12 @@ def bank(half: Split) -> Bank:
     return Bank(half)
 
 
+def _named(template: str, category: str) -> str:
+    return template.format(singular=SINGULARS[category], plural=PLURALS[category])
+
+
 def _filled(template: str, category: str) -> str:
-    text = template.format(singular=SINGULARS[category], plural=PLURALS[category])
-    return capital(text)
+    return capital(_named(template, category))
 
 
 def pick(kind: str, boxes: Sequence[BoxXyxy], areas: Sequence[float], size_hw: SizeHw) -> int | None:

@@ -9,7 +9,7 @@
 Only categories of ``exhaustive_for`` are asked about: of the others unlabelled objects may be in the image, so that
 neither "all of them" nor "none" has a known answer. Of those that are absent from an image, no more are asked about
 than are present, one at least. Sentences of the bank's half "val" speak for the split val, those of "train" for all
-others.
+others. ``attributes.reasoning`` says how the question leads to the category, for supervision.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shapely import Polygon
 
 from remotereasoner.data.fields import FieldError, boxes_of, json_record, shown
 from remotereasoner.data.mask_outlines import Rings
-from remotereasoner.data.readers.bank import RELATIONS, Bank, bank, pick
+from remotereasoner.data.readers.bank import RELATIONS, Asked, Bank, bank, pick
 from remotereasoner.data.readers.base import BadRecord, Found, Item, ReadOptions, chosen_splits, dice, tracked
 from remotereasoner.data.readers.coco_masks import rings_of
 from remotereasoner.data.readers.files import below, entry
@@ -133,38 +133,39 @@ class _About:
             yield from self._related(category, objects, words, draw)
         counting = words.counting(category, draw)
         if counting is not None:
-            query, kind = counting
+            asked, kind = counting
             answer = str(len(objects)) if kind == "count" else ("yes" if objects else "no")
-            yield self._item(kind, category, query, task="vqa", answers=(answer,), boxes=())
+            yield self._item(kind, category, asked, task="vqa", answers=(answer,), boxes=())
 
     def _related(self, category: str, objects: list[_Object], words: Bank, draw: random.Random) -> Iterator[Item]:
         """One relation, the first of a drawn order that is clear in this image."""
         boxes, areas = [one.box for one in objects], [one.area for one in objects]
         for kind in draw.sample(RELATIONS, len(RELATIONS)):
-            chosen, query = pick(kind, boxes, areas, self.size_hw), words.relation(kind, category, draw)
-            if chosen is not None and query is not None:
-                yield self._locate(f"relation_{kind}", category, query, [objects[chosen]])
+            chosen, asked = pick(kind, boxes, areas, self.size_hw), words.relation(kind, category, draw)
+            if chosen is not None and asked is not None:
+                yield self._locate(f"relation_{kind}", category, asked, [objects[chosen]])
                 return
 
-    def _locate(self, kind: str, category: str, query: str, objects: list[_Object]) -> Item:
+    def _locate(self, kind: str, category: str, asked: Asked, objects: list[_Object]) -> Item:
         rings = [one.rings for one in objects if one.rings is not None]
         polygons = tuple(rings) if objects and len(rings) == len(objects) else None
-        return self._item(kind, category, query, boxes=tuple(one.box for one in objects), polygons=polygons)
+        return self._item(kind, category, asked, boxes=tuple(one.box for one in objects), polygons=polygons)
 
-    def _item(self, kind: str, category: str, query: str, **fields: Any) -> Item:
+    def _item(self, kind: str, category: str, asked: Asked, **fields: Any) -> Item:
         gsd_m = self.record.get("gsd_m")
         licence, origin = self.record.get("licence_tier"), self.record.get("set")
         return Item(
             Sample(
                 id=f"{self.prefix}/{category}/{kind}",
                 image=self.image,
-                query=query,
+                query=asked.query,
                 category=category,
                 split=None if self.split == "labels" else self.split,
                 source=origin if isinstance(origin, str) else "labelled",
                 licence=licence if isinstance(licence, str) else None,
                 kind=kind,
-                attributes={"gsd_m": gsd_m} if isinstance(gsd_m, int | float) else {},
+                attributes={"reasoning": asked.reasoning}
+                | ({"gsd_m": gsd_m} if isinstance(gsd_m, int | float) else {}),
                 **fields,
             )
         )

@@ -27,6 +27,7 @@ from remotereasoner.policy.prompts import compose_completion, prompt_texts
 from remotereasoner.scores.boxes import match_boxes
 from remotereasoner.training.config import ModelConfig
 from remotereasoner.training.data_sets import Row, sample_pixels
+from remotereasoner.training.nano.targets import read_listing
 from remotereasoner.training.policies import TrainablePolicy, reward_columns
 from remotereasoner.training.targets import checked_reasoning
 from remotereasoner.types import BoxXyxy, SizeHw
@@ -74,11 +75,18 @@ class ListedRows:
         }
 
     def target(self, sample: Sample, root: Path) -> str:
-        """Reasoning and the references whose boxes overlap the true ones by half: what can be found here, no more."""
+        """The sample's reasoning and answer, ended by what the tower sees: see :func:`read_listing`.
+
+        Of a question about anything else, the references whose boxes overlap the true ones by half.
+        """
         reasoning = checked_reasoning(sample)
+        seen = self._look(sample, root)
+        read = read_listing(sample, seen.listing)
+        if read is not None:
+            ending, answer = read
+            return compose_completion(f"{reasoning} {ending}".lstrip(), answer)
         if sample.task != "locate":
             return compose_completion(reasoning, sample.answers[0])
-        seen = self._look(sample, root)
         pairs = match_boxes(np.array(seen.boxes).reshape(-1, 4), np.array(sample.boxes).reshape(-1, 4))
         found = [int(n) for n, iou in zip(pairs.predicted, pairs.iou, strict=True) if iou >= _SAME_IOU]
         return compose_completion(reasoning, write_references(found))

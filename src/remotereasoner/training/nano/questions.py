@@ -13,7 +13,7 @@ from remotereasoner.policy.nano.listing import RELATION_WORDS, RELATIONS, Group,
 from remotereasoner.policy.nano.vocabulary import CLASSES, KEYWORDS, PLURALS, SINGULARS
 from remotereasoner.types import Task
 
-__all__ = ["Question", "QuestionBank", "Split"]
+__all__ = ["Question", "QuestionBank", "Split", "looked_up", "there_are"]
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -34,14 +34,15 @@ class Question:
     """Of an implicit question: ``plain``, as a user asks, or ``oblique``, by allusion."""
 
 
-def _there_are(group: Group | None) -> str:
+def there_are(group: Group | None) -> str:
+    """How the reasoning ends on all objects of a class."""
     if group is None:
         return "None is visible."
     n = group.count
     return "There is one." if n == 1 else f"There are {n}."
 
 
-def _looked_up(kind: str, name: str, number: int) -> str:
+def looked_up(kind: str, name: str, number: int) -> str:
     """How the reasoning ends on one object: by quoting the listing, which a language model does best."""
     return f"I take {RELATION_WORDS[kind]} {KEYWORDS[name]} {reference(number)}."
 
@@ -72,13 +73,13 @@ class QuestionBank:
         item = pool[int(rng.integers(len(pool)))]
         group = listing.group_of(class_index)
         style = item.get("style", "oblique")
-        reasoning = f"{item['think']} {_there_are(group)}"
+        reasoning = f"{item['think']} {there_are(group)}"
         if group is None:
             return Question("locate", item["q"], reasoning, "[]", "implicit_absent", (), class_index, style)
         kind, targets = "implicit", tuple(group.numbers)
         if item["number"] == "one" and group.count > 1:
             kind, targets = "implicit_one", (group.first,)
-            reasoning = f"{reasoning} {_looked_up('largest', name, group.first)}"
+            reasoning = f"{reasoning} {looked_up('largest', name, group.first)}"
         return Question("locate", item["q"], reasoning, write_references(targets), kind, targets, class_index, style)
 
     def ask_direct(self, listing: Listing, class_index: int, rng: np.random.Generator) -> Question:
@@ -90,9 +91,9 @@ class QuestionBank:
         # the same opening whether it is there or not: a small model decides best after having named the class
         think = str(rng.choice(self.bank.direct.reasoning)).format(**plain)
         if group is None:
-            return Question("locate", text, f"{think} {_there_are(None)}", "[]", "direct_absent", (), class_index)
+            return Question("locate", text, f"{think} {there_are(None)}", "[]", "direct_absent", (), class_index)
         return Question(
-            "locate", text, f"{think} {_there_are(group)}", write_references(group.numbers), "direct",
+            "locate", text, f"{think} {there_are(group)}", write_references(group.numbers), "direct",
             tuple(group.numbers), class_index,
         )  # fmt: skip
 
@@ -122,7 +123,7 @@ class QuestionBank:
             return None
         target = group.first + int(np.argmax(column))
         text = str(rng.choice(self.bank.relations[kind].questions)).format(**self._names(name, rng))
-        reasoning = f"The question is about one of the {PLURALS[name]}. {_looked_up(kind, name, target)}"
+        reasoning = f"The question is about one of the {PLURALS[name]}. {looked_up(kind, name, target)}"
         return Question(
             "locate", capital(text), reasoning, write_references([target]), f"relation_{kind}",
             (target,), group.class_index,
@@ -133,7 +134,7 @@ class QuestionBank:
         name = CLASSES[class_index]
         kind = str(rng.choice([k for k in RELATIONS if k in self.bank.relations]))
         text = str(rng.choice(self.bank.relations[kind].questions)).format(**self._names(name, rng))
-        reasoning = f"The question is about one of the {PLURALS[name]}. {_there_are(None)}"
+        reasoning = f"The question is about one of the {PLURALS[name]}. {there_are(None)}"
         return Question("locate", capital(text), reasoning, "[]", "relation_absent", (), class_index)
 
     def ask_absent_thing(self, rng: np.random.Generator) -> Question:
@@ -146,7 +147,7 @@ class QuestionBank:
                 "locate", chosen["q"], chosen["think"], "[]", "absent_thing", style=chosen.get("style", "oblique")
             )
         names = {"singular": item["thing"], "plural": plural_of_word(item["thing"])}
-        think = f"{str(rng.choice(self.bank.direct.reasoning)).format(**names)} {_there_are(None)}"
+        think = f"{str(rng.choice(self.bank.direct.reasoning)).format(**names)} {there_are(None)}"
         return Question("locate", str(rng.choice(item["q_direct"])), think, "[]", "absent_thing")
 
     def look_up(self, listing: Listing, rng: np.random.Generator) -> Question:
@@ -165,7 +166,7 @@ class QuestionBank:
             if column.any():
                 target = group.first + int(np.argmax(column))
                 text = f"{RELATION_WORDS[kind]} {SINGULARS[name]}?"
-                quoted = _looked_up(kind, name, target)
+                quoted = looked_up(kind, name, target)
                 return Question("locate", text, quoted, write_references([target]), "look_up")
         return Question("locate", f"{PLURALS[name]}?", "", write_references(group.numbers), "look_up")
 
