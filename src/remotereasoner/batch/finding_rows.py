@@ -22,7 +22,7 @@ from remotereasoner.result import Result
 from remotereasoner.scene.grid import Grid
 from remotereasoner.transform.findings import Finding
 
-__all__ = ["FINDING_COLUMNS", "crs_name", "finding_rows"]
+__all__ = ["FINDING_COLUMNS", "crs_name", "finding_rows", "source_facts"]
 
 _OWN: dict[str, Kind] = {
     "seq": "integer",
@@ -47,6 +47,12 @@ def crs_name(grid: Grid) -> str | None:
     return storable(grid.crs.name) if code is None else f"EPSG:{code}"
 
 
+def source_facts(row: FinishedRow) -> list[Any]:
+    """[collection, time of the image] as far as the source knows them."""
+    extra = row.extra
+    return [storable(extra.get("collection")), extra.get("datetime") or extra.get("start_datetime")]
+
+
 def finding_rows(row: FinishedRow, result: Result, recipe: dict[str, Any]) -> list[dict[str, Any]]:
     """One dict a finding: the columns, ``outline_px`` (WKB or None) and ``geometry`` (a MultiPolygon or None).
 
@@ -56,12 +62,13 @@ def finding_rows(row: FinishedRow, result: Result, recipe: dict[str, Any]) -> li
         return []
     shaped = _shaped(result, recipe)
     layer = layer_of(shaped)
+    collection, time = source_facts(row)
     own = {
         "seq": row.seq,
         "image": storable(row.name),
         "item": row.key,
-        "collection": storable(row.extra.get("collection")),
-        "datetime": row.extra.get("datetime") or row.extra.get("start_datetime"),
+        "collection": collection,
+        "datetime": time,
         "scene_crs": crs_name(result.grid),
     }
     rows = []

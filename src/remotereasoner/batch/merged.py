@@ -15,7 +15,7 @@ from typing import Any
 import shapely
 from shapely import MultiPolygon
 
-from remotereasoner.batch.finding_rows import FINDING_COLUMNS
+from remotereasoner.batch.finding_rows import FINDING_COLUMNS, source_facts
 from remotereasoner.batch.ledger_view import FinishedRow, LedgerView
 from remotereasoner.batch.lonlat_table import about_of, arrow_table, file_metadata, geo_of, merged_geo, parquet_module
 from remotereasoner.batch.whole_files import whole_file
@@ -126,6 +126,7 @@ def write_items_table(out: Path, view: LedgerView) -> Path:
 
 def _item_row(row: FinishedRow) -> dict[str, Any]:
     summary = row.summary
+    collection, time = source_facts(row)
     return {
         "seq": row.seq,
         "image": storable(row.name),
@@ -139,8 +140,8 @@ def _item_row(row: FinishedRow) -> dict[str, Any]:
         "code": row.code,
         "message": storable(row.message),
         "scene_crs": summary.get("crs"),
-        "collection": storable(row.extra.get("collection")),
-        "datetime": row.extra.get("datetime") or row.extra.get("start_datetime"),
+        "collection": collection,
+        "datetime": time,
         "content_sha256": row.content_sha256,
         "geometry": _rectangle(summary.get("bbox_lonlat")),
     }

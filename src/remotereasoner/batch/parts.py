@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from remotereasoner.batch.finding_rows import FINDING_COLUMNS, finding_rows
+from remotereasoner.batch.finding_rows import FINDING_COLUMNS, finding_rows, source_facts
 from remotereasoner.batch.layout import item_folder
 from remotereasoner.batch.ledger_view import FinishedRow, LedgerView
 from remotereasoner.batch.lonlat_table import about_of, arrow_table, file_metadata, geo_of, parquet_module
@@ -21,7 +22,7 @@ from remotereasoner.export.atomic import write_files
 from remotereasoner.export.folder import FILE_NAMES
 from remotereasoner.result import Result
 
-__all__ = ["ENTRIES_PER_PART", "FINDINGS_FOLDER", "PartWriter", "part_name", "read_item", "write_parts"]
+__all__ = ["ENTRIES_PER_PART", "FINDINGS_FOLDER", "PartWriter", "part_name", "range_digest", "read_item", "write_parts"]
 
 FINDINGS_FOLDER = "findings"
 ENTRIES_PER_PART = 1_000
@@ -81,7 +82,8 @@ class PartWriter:
     def _write(self, number: int) -> None:
         first = number * self._size
         rows = [row for row in self._view.finished(first, self._size) if row.seq <= first + self._size]
-        digest = self._digest(rows)
+        shaping = [self._recipe.get("simplify_m"), self._recipe.get("right_angles_iou")]
+        digest = range_digest(rows, [_FORMAT, *shaping], source_facts)
         folder = self._out / FINDINGS_FOLDER
         found = about_of(folder / part_name(number))
         if found is not None and found[1].get("digest") == digest:
@@ -95,15 +97,18 @@ class PartWriter:
         write_files(folder, {part_name(number): _part_bytes(findings, about)})
         self.written += 1
 
-    def _digest(self, rows: list[FinishedRow]) -> str:
-        """Of everything that the part's bytes depend on, but for the libraries that write it."""
-        shaping = [self._recipe.get("simplify_m"), self._recipe.get("right_angles_iou")]
-        items = [
-            [row.seq, row.name, row.extra, row.key, row.state, {name: one.sha256 for name, one in row.files.items()}]
-            for row in rows
-        ]
-        text = json.dumps([_FORMAT, shaping, items], sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+
+def range_digest(rows: list[FinishedRow], made_by: list[Any], of_row: Callable[[FinishedRow], list[Any]]) -> str:
+    """Of everything that a file about ``rows`` depends on, but for the libraries that write it. ``of_row``: what it
+    takes of a row beside name, key, state and files.
+    """
+    items = [[row.seq, row.name, row.key, row.state, _hashes(row), *of_row(row)] for row in rows]
+    text = json.dumps([made_by, items], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hashes(row: FinishedRow) -> dict[str, str]:
+    return {name: file.sha256 for name, file in row.files.items()}
 
 
 def _part_bytes(findings: list[dict[str, Any]], about: dict[str, Any]) -> bytes:

@@ -60,7 +60,7 @@ def _items(path: Path, asset: str | None) -> Iterator[Entry]:
     try:
         for name, element in stream_members(path, "features"):
             if name == "features":
-                yield entry_of_item(element, path, asset)
+                yield entry_of_item(element, path, asset, is_alone=False)
     except FaultError as fault:  # broken further on: what came before it stands
         yield Entry((), path.name, fault=(fault.code, str(fault)))
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from remotereasoner.batch.items import Entry
-from remotereasoner.batch.sources.files import entry_of_files, has_raster_suffix
+from remotereasoner.batch.sources.files import entry_of_files, has_raster_suffix, storable_name
 from remotereasoner.batch.sources.json_stream import FaultError
 from remotereasoner.errors import MissingExtraError
 from remotereasoner.plain_text import printable
@@ -39,18 +39,19 @@ def pystac_module() -> Any:
     return pystac
 
 
-def entry_of_item(raw: object, file: Path, asset: str | None) -> Entry:
-    """``raw``: the item's JSON, as it stands in ``file``. ``asset``: a key, or several with commas: bands of one scene.
+def entry_of_item(raw: object, file: Path, asset: str | None, *, is_alone: bool = True) -> Entry:
+    """``raw``: the item's JSON, as it stands in ``file``, ``is_alone`` or among others.
 
-    Without ``asset`` it is the only raster with the role ``data``, else the one that is called or has the role
-    ``visual``, else the only raster. Faults: ``bad_item``, ``no_asset``, ``which_asset``, ``remote_href``,
-    ``refused_path``, and those of :func:`~remotereasoner.batch.sources.files.entry_of_files`.
+    ``asset``: a key, or several with commas: bands of one scene. Without it the image is the only raster with the role
+    ``data``, else the one that is called or has the role ``visual``, else the only raster. Faults: ``bad_item``,
+    ``no_asset``, ``which_asset``, ``remote_href``, ``refused_path``, and those of
+    :func:`~remotereasoner.batch.sources.files.entry_of_files`.
     """
     name = _text(raw.get("id") if isinstance(raw, Mapping) else None) or f"an item of {file.name}"
     extra: dict[str, Any] = {}
     try:
         item = _parsed(raw)
-        extra = _extra(item, file)
+        extra = _extra(item, file if is_alone else None)
         keys = _chosen(item.assets, asset)
         paths = [local_path(item.assets[key].href, file.parent) for key in keys]
     except FaultError as fault:
@@ -79,10 +80,12 @@ def _reason(error: Exception) -> str:
     return printable(str(error))[:200]
 
 
-def _extra(item: Any, file: Path) -> dict[str, Any]:
+def _extra(item: Any, file: Path | None) -> dict[str, Any]:
     """What a result's own STAC item says of its source. Times are as RFC 3339 has them."""
     pystac = pystac_module()
-    extra: dict[str, Any] = {"item_id": _text(item.id), "stac_file": os.path.abspath(file)}  # noqa: PTH100
+    extra: dict[str, Any] = {"item_id": _text(item.id)}
+    if file is not None:
+        extra["stac_file"] = storable_name(os.path.abspath(file))[0]  # noqa: PTH100  links stay as they are
     try:
         metadata = item.common_metadata
         times = {
