@@ -71,6 +71,8 @@ class Concluded:
     not_before: float = 0.0
     deaths: int = 0
     """Worker deaths to add."""
+    attempts: int = 1
+    """Attempts to add: none where the item had no part in it."""
 
 
 class Ledger:
@@ -219,7 +221,7 @@ class Ledger:
         rows = [
             (
                 int(one.state), one.status, _json(one.summary), _json(one.files), _json(one.seconds), one.code,
-                one.message, one.is_transient, one.not_before, one.deaths, run.run, one.key, run.owner,
+                one.message, one.is_transient, one.not_before, one.deaths, one.attempts, run.run, one.key, run.owner,
             )
             for one in outcomes
         ]  # fmt: skip
@@ -227,7 +229,7 @@ class Ledger:
         with self._writing() as db:
             changed = db.executemany(
                 "UPDATE items SET state = ?, status = ?, summary = ?, files = ?, seconds = ?, code = ?, message = ?, "
-                "is_transient = ?, not_before = ?, deaths = deaths + ?, run = ?, attempts = attempts + 1, owner = NULL "
+                "is_transient = ?, not_before = ?, deaths = deaths + ?, attempts = attempts + ?, run = ?, owner = NULL "
                 "WHERE key = ? AND state = 1 AND owner = ?",
                 rows,
             ).rowcount

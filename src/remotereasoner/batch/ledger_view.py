@@ -94,6 +94,7 @@ class LedgerView:
     def __init__(self, out: Path, *, plan: int | None = None) -> None:
         self._path = out / LEDGER_NAME
         self._connection = connect(self._path, read_only=True)
+        self._settled = 0
         self._plan = self._last_plan() if plan is None else plan
 
     def __enter__(self) -> LedgerView:
@@ -128,14 +129,18 @@ class LedgerView:
             after = rows[-1].seq
 
     def settled_through(self) -> int:
-        """Every entry up to this one is finished; 0 where the first is not."""
-        (first,) = self._rows(
-            "SELECT min(e.seq) FROM entries e JOIN items i ON i.id = e.item WHERE e.plan = ? AND i.state < 2",
+        """Every entry up to this one is finished; 0 where the first is not.
+
+        It is looked for behind what was found before, so ask a new view where failed items may have been opened again.
+        """
+        found = self._rows(
+            "SELECT e.seq FROM entries e JOIN items i ON i.id = e.item "
+            "WHERE e.plan = ? AND e.seq > ? AND i.state < 2 ORDER BY e.seq LIMIT 1",
             self._plan,
-        )[0]
-        if first is not None:
-            return int(first) - 1
-        return self.total()
+            self._settled,
+        )
+        self._settled = int(found[0][0]) - 1 if found else self.total()
+        return self._settled
 
     def total(self) -> int:
         """Number of entries known so far."""

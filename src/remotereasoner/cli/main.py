@@ -10,6 +10,7 @@ from types import TracebackType
 import click
 
 from remotereasoner.cli.ask import ask
+from remotereasoner.cli.batch import batch
 from remotereasoner.cli.compare import compare
 from remotereasoner.cli.data import data
 from remotereasoner.cli.evaluate import evaluate
@@ -43,7 +44,7 @@ def cli() -> None:
     """
 
 
-for _command in (ask, compare, data, evaluate, info, models, score, train):
+for _command in (ask, batch, compare, data, evaluate, info, models, score, train):
     cli.add_command(_command)
 
 

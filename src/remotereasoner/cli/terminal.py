@@ -21,7 +21,17 @@ from rich.text import Text
 
 from remotereasoner.plain_text import printable
 
-__all__ = ["counting", "following", "lines", "log_to_stderr", "print_json", "print_table", "show_error", "working"]
+__all__ = [
+    "counting",
+    "following",
+    "lines",
+    "log_to_stderr",
+    "print_json",
+    "print_table",
+    "show_error",
+    "tracking",
+    "working",
+]
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -93,6 +103,26 @@ def following(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]
     ) as bar:
         task = bar.add_task(printable(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def tracking(what: str, *, quiet: bool) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar for work whose end may not be known yet; call what it gives with (done, in all or None, a remark)."""
+    console = _console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[remark]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(printable(what), total=None, remark="")
+        yield lambda done, total, remark: bar.update(task, completed=done, total=total, remark=printable(remark))
 
 
 @contextlib.contextmanager
