@@ -101,12 +101,20 @@ def _part(out: Path, folder: Path, number: int, rows: list[FinishedRow]) -> _Par
         _take_in(part, item)
     catalogue = _catalogue(name, f"Entries {rows[0].seq} to {rows[-1].seq} of the batch's source", links)
     catalogue["remotereasoner:part"] = [digest, part.bounds, part.times, part.items]
-    folder_there = folder / name
-    stale = frozenset(path.name for path in folder_there.glob("*.json")) if folder_there.is_dir() else frozenset()
-    write_files(folder_there, documents, remove=stale - {"catalog.json"})
+    write_files(folder / name, documents, remove=_names(folder / name) - {"catalog.json"})
     # The catalogue comes last: it says that the items are there.
-    write_files(folder_there, {"catalog.json": _encoded(catalogue)})
+    write_files(folder / name, {"catalog.json": _encoded(catalogue)})
     return part
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """What is there: items of before, and temporary files of a run that was killed."""
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as error:
+        raise ExportError(f"cannot read {folder}: {error.strerror or error}") from error
 
 
 def _take_in(part: _Part, item: dict[str, Any]) -> None:
@@ -186,10 +194,12 @@ def _encoded(document: dict[str, Any]) -> bytes:
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:
-    """Parts of an earlier plan."""
+    """Parts of an earlier plan, and temporary files of a run that was killed."""
     try:
         for other in sorted(folder.iterdir()):
             if _PART.fullmatch(other.name) and other.name not in names and not other.is_symlink():
                 shutil.rmtree(other)
+            elif other.name.startswith(".") and other.name.endswith(".tmp"):
+                other.unlink()
     except OSError as error:
         raise ExportError(f"cannot remove {other}: {error.strerror or error}") from error
