@@ -27,6 +27,9 @@ _HEAVY = (
     "remotereasoner.tiling.survey",
     "remotereasoner.batch.merged",
     "pyarrow.parquet",
+    "pandas",
+    "remotereasoner.loading",
+    "remotereasoner.settings",
 )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from batch_world import check_whole, command, outputs_of, write_archive, write_script
+from forked_runs import Runner, runner
 
-from batch.batch_world import check_whole, command, outputs_of, write_archive, write_script
-from batch.forked_runs import Runner, runner
 from remotereasoner.batch.failpoints import FAILPOINTS
 
 QUESTIONS = ("Where can a ship dock?", "Where is it safe?")
