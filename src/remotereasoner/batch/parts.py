@@ -22,7 +22,16 @@ from remotereasoner.export.atomic import write_files
 from remotereasoner.export.folder import FILE_NAMES
 from remotereasoner.result import Result
 
-__all__ = ["ENTRIES_PER_PART", "FINDINGS_FOLDER", "PartWriter", "part_name", "range_digest", "read_item", "write_parts"]
+__all__ = [
+    "ENTRIES_PER_PART",
+    "FINDINGS_FOLDER",
+    "PartWriter",
+    "item_bytes",
+    "part_name",
+    "range_digest",
+    "read_item",
+    "write_parts",
+]
 
 FINDINGS_FOLDER = "findings"
 ENTRIES_PER_PART = 1_000
@@ -33,11 +42,10 @@ def part_name(number: int) -> str:
     return f"part-{number:05d}.parquet"
 
 
-def read_item(out: Path, row: FinishedRow) -> Result:
-    """The result of a finished item. Raises :class:`~remotereasoner.errors.ResultFormatError` where its file is gone,
-    or is not the one that the ledger knows.
+def item_bytes(out: Path, row: FinishedRow, name: str) -> bytes:
+    """A file of a finished item. Raises :class:`~remotereasoner.errors.ResultFormatError` where it is gone, or is not
+    the one that the ledger knows.
     """
-    name = FILE_NAMES["json"]
     path = item_folder(out, row.key) / name
     try:
         content = path.read_bytes()
@@ -48,7 +56,12 @@ def read_item(out: Path, row: FinishedRow) -> Result:
     known = row.files.get(name)
     if known is None or hashlib.sha256(content).hexdigest() != known.sha256:
         raise ResultFormatError(f"{path} is not what was written there: it has been changed since")
-    return Result.from_json(content)
+    return content
+
+
+def read_item(out: Path, row: FinishedRow) -> Result:
+    """The result of a finished item. Raises as :func:`item_bytes`."""
+    return Result.from_json(item_bytes(out, row, FILE_NAMES["json"]))
 
 
 class PartWriter:

@@ -13,12 +13,13 @@ from typing import Any
 
 from remotereasoner.export.layer import COLUMNS, Layer
 
-__all__ = ["csv_bytes"]
+__all__ = ["csv_bytes", "csv_cell"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """A value as it is written: harmless to spreadsheets, empty where it is not known."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -32,5 +33,5 @@ def csv_bytes(layer: Layer) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in zip(*(column.tolist() for column in layer.columns.values()), strict=True):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([csv_cell(value) for value in row])
     return text.getvalue().encode()
