@@ -29,8 +29,10 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def load_reasoner(settings: Settings) -> Reasoner:
-    """Raises what :func:`~remotereasoner.policy.load.load_engine` and
+def load_reasoner(settings: Settings, **engine: Any) -> Reasoner:
+    """``engine``: further options of the engine, which are no settings.
+
+    Raises what :func:`~remotereasoner.policy.load.load_engine` and
     :func:`~remotereasoner.transform.load.load_segmenter` raise.
     """
     from remotereasoner.policy.base import Sampling
@@ -44,5 +46,5 @@ def load_reasoner(settings: Settings) -> Reasoner:
         max_new_tokens=settings.max_new_tokens,
         seed=settings.seed,
     )
-    policy = load_engine(settings.model, **engine_options(settings))
+    policy = load_engine(settings.model, **engine_options(settings), **engine)
     return Reasoner(policy, load_segmenter(settings.segmenter, device=settings.device), sampling=sampling)

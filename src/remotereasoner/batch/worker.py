@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from remotereasoner.batch import failpoints
 from remotereasoner.batch.item_files import item_files, item_summary
@@ -58,8 +59,11 @@ class BatchWorker:
     Questions go to the policy one at a time: what is answered does not depend on which questions were open.
     """
 
-    def __init__(self, recipe: Recipe, *, reasoner: Reasoner | None = None) -> None:
-        """Loads the model unless there is one. Keys and addresses of servers come from this process's own settings.
+    def __init__(
+        self, recipe: Recipe, *, reasoner: Reasoner | None = None, engine: Mapping[str, Any] | None = None
+    ) -> None:
+        """Loads the model unless there is one. ``engine``: options of the engine that say where it runs. Keys and
+        addresses of servers come from this process's own settings.
 
         Raises what :func:`remotereasoner.loading.load_reasoner` raises, and
         :class:`~remotereasoner.errors.UsageError` for a recipe that cannot be used.
@@ -69,7 +73,7 @@ class BatchWorker:
         harden_process()
         self._recipe = recipe
         self._survey = SurveyOptions(**recipe.survey)
-        self._reasoner = reasoner if reasoner is not None else _load(recipe)
+        self._reasoner = reasoner if reasoner is not None else _load(recipe, engine or {})
 
     @property
     def identity(self) -> str:
@@ -146,10 +150,10 @@ def failure_of(key: str, error: RemoteReasonerError) -> ItemFailed:
     return ItemFailed(key, code, str(error))
 
 
-def _load(recipe: Recipe) -> Reasoner:
+def _load(recipe: Recipe, engine: Mapping[str, Any]) -> Reasoner:
     from remotereasoner.loading import load_reasoner
     from remotereasoner.settings import load_settings
 
     names = ("model", "segmenter", "device", "dtype", "quantization", "attention", "codec", "temperature", "top_p")
     chosen = {name: getattr(recipe, name) for name in (*names, "max_new_tokens", "seed")}
-    return load_reasoner(load_settings(None, **chosen))
+    return load_reasoner(load_settings(None, **chosen), **engine)

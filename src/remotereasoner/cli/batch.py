@@ -73,14 +73,20 @@ def batch() -> None:
     type=click.Choice(["inline", "processes", "ray"]),
     help="What does the work.  [default: inline for one worker, else processes]",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Models that work at a time.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Models that work at a time.  [default: 1; with ray: what has room]"
+)
 @click.option(
     "--unit-timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
     help="End a worker that is longer at an image.",
 )
-@click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster that is there.  [default: this machine]")
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Of a Ray cluster that is there: auto, HOST:PORT.  [default: none]"
+)
+@click.option("--ray-cpus", type=click.FloatRange(min=0), metavar="N", help="Of each worker on Ray.  [default: 1]")
+@click.option("--ray-gpus", type=click.FloatRange(min=0), metavar="N", help="Of each worker on Ray.  [default: 0]")
 @click.option("--format", "formats", multiple=True, type=click.Choice(_FORMATS), help="Write this too, for each item.")
 @click.option("--simplify", "simplify_m", type=float, metavar="METRES", help="Outlines with fewer vertices.")
 @click.option(
@@ -121,7 +127,7 @@ def run(
                 f"{question!r} is a file, not a question: quote a pattern, so that the shell leaves it alone"
             )
     recipe = _recipe(task, options)
-    executor = _executor(options)
+    executor = _executor(options, verbose=verbose)
     with tracking("Working", quiet=as_json) as show:
         outcome = run_batch(
             source,
@@ -189,22 +195,38 @@ def _recipe(task: Task, options: dict[str, Any]) -> Recipe:
     )
 
 
-def _executor(options: dict[str, Any]) -> Executor:
+def _executor(options: dict[str, Any], *, verbose: bool) -> Executor:
     workers, timeout_s = options["workers"], options["unit_timeout"]
-    name = options["executor_name"] or ("inline" if workers == 1 and timeout_s is None else "processes")
-    if options["ray_address"] is not None and name != "ray":
-        raise UsageError("--ray-address goes with --executor ray")
-    if timeout_s is not None and name != "processes":
-        raise UsageError("--unit-timeout ends processes: it goes with --executor processes")
+    name = options["executor_name"] or ("inline" if workers in (None, 1) and timeout_s is None else "processes")
+    for option in ("ray_address", "ray_cpus", "ray_gpus"):
+        if options[option] is not None and name != "ray":
+            raise UsageError(f"--{option.replace('_', '-')} goes with --executor ray")
+    if name == "ray":
+        return _ray_executor(options, verbose=verbose)
+    if timeout_s is not None and name == "inline":
+        raise UsageError("--unit-timeout ends processes: it goes with --executor processes or ray")
     if name == "inline":
         from remotereasoner.batch.executors.inline import InlineExecutor
 
-        if workers > 1:
+        if workers is not None and workers > 1:
             raise UsageError("--executor inline is one worker: leave --workers out, or choose processes")
         return InlineExecutor()
     from remotereasoner.batch.executors.processes import ProcessExecutor
 
-    return ProcessExecutor(workers, unit_timeout_s=timeout_s)
+    return ProcessExecutor(workers or 1, unit_timeout_s=timeout_s)
+
+
+def _ray_executor(options: dict[str, Any], *, verbose: bool) -> Executor:
+    from remotereasoner.batch.executors.ray_executor import RayExecutor, RayNeeds
+
+    cpus, gpus = options["ray_cpus"], options["ray_gpus"]
+    return RayExecutor(
+        options["ray_address"],
+        workers=options["workers"],
+        needs=RayNeeds(num_cpus=1.0 if cpus is None else cpus, num_gpus=0.0 if gpus is None else gpus),
+        unit_timeout_s=options["unit_timeout"],
+        verbose=verbose,
+    )
 
 
 def _telling(show: Callable[[int, int | None, str], None]) -> Callable[[Progress], None]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from remotereasoner.batch.executors.base import UnitLost, UnitOutcome
 from remotereasoner.batch.items import Ask, ImageRef, ItemDone, ItemFailed, Recipe, Unit
-from remotereasoner.errors import EngineError, ModelNotFoundError
+from remotereasoner.errors import ModelNotFoundError
 
 RAY_ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # 127.0.0.1 only, see ray_cluster.py
@@ -23,8 +23,10 @@ RAY_ENVIRONMENT = {
     "RAY_AUTH_TOKEN": "0123456789abcdef" * 3,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "PYTHONPATH": str(Path(__file__).parent),  # the nodes' workers import this module
 }
+os.environ.update(RAY_ENVIRONMENT)
+FOLDER = str(Path(__file__).parent)
+"""On ``PYTHONPATH``, so that the nodes' workers find this module."""
 OBJECT_STORE_BYTES = 80 * 1024**2
 
 
@@ -36,7 +38,7 @@ class Told:
         self._folder = Path(recipe.codec) if recipe.codec is not None else None
         if self._folder is not None:
             (self._folder / f"{os.getpid()}.pid").touch()
-            if recipe.model == "other" and len(list(self._folder.glob("*.pid"))) > 1:
+            if recipe.model == "other" and not _is_new(self._folder / "first"):
                 self.identity = "another"
 
     def work(self, unit: Unit) -> tuple[ItemDone | ItemFailed, ...]:
@@ -60,10 +62,15 @@ class Told:
 
     def _is_first(self, unit: Unit) -> bool:
         assert self._folder is not None
-        mark = self._folder / f"{unit.number}.died"
-        first = not mark.exists()
-        mark.touch()
-        return first
+        return _is_new(self._folder / f"{unit.number}.died")
+
+
+def _is_new(mark: Path) -> bool:
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def no_model(recipe: Recipe) -> Any:
@@ -118,17 +125,22 @@ def drive(
 
 @contextmanager
 def two_nodes(cpus: int = 1) -> Iterator[Any]:
-    """A cluster of two nodes, not connected to; ``RAY_ENVIRONMENT`` must be set before Ray is imported."""
-    assert all(os.environ.get(name) == value for name, value in RAY_ENVIRONMENT.items()), "set RAY_ENVIRONMENT first"
+    """A cluster of two nodes, not connected to."""
     from ray.cluster_utils import Cluster
 
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = FOLDER
     options = {"num_cpus": cpus, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=options)
     try:
         cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES)
+        assert cluster.address.startswith("127.0.0.1:"), "Ray was imported before it was told where to listen"
         yield cluster
     finally:
         cluster.shutdown()
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def ray_processes() -> list[str]:
@@ -147,6 +159,3 @@ def _line(process: Any) -> list[str]:
         return [] if process.status() == psutil.STATUS_ZOMBIE else process.cmdline()
     except psutil.NoSuchProcess:
         return []
-
-
-__all__ = ["EngineError", "Told"]

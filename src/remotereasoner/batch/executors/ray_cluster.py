@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -38,7 +39,7 @@ def import_ray() -> ModuleType:
         os.environ.setdefault(name, value)
     import ray
 
-    return ray  # type: ignore[no-any-return]
+    return ray
 
 
 @contextlib.contextmanager
@@ -52,14 +53,14 @@ def connected(address: str | None, *, cpus: int, verbose: bool = False) -> Itera
         if address is None:
             stack.enter_context(_loopback_only())
         ray = import_ray()
-        stack.enter_context(_own_signals())
         if not verbose:
             stack.enter_context(contextlib.redirect_stdout(cast("TextIO", _Sieve(sys.stdout))))
-        if address is None:
-            _start(ray, cpus, stack, verbose=verbose)
-        elif not ray.is_initialized():
-            _join(ray, address, verbose=verbose)
-            stack.callback(ray.shutdown)
+        with _own_signals():
+            if address is None:
+                _start(ray, cpus, stack, verbose=verbose)
+            elif not ray.is_initialized():
+                _join(ray, address, verbose=verbose)
+                stack.callback(ray.shutdown)
         yield ray
 
 
@@ -122,16 +123,15 @@ class _Sieve:
 
 @contextlib.contextmanager
 def _loopback_only() -> Iterator[None]:
-    """A cluster started inside listens on 127.0.0.1 alone and wants a token that only this process's children know.
+    """A cluster started inside listens on 127.0.0.1 alone, and wants a token: the user's, or one that only this process
+    and its children know.
 
     The first variable is meant for systems on which Ray has no clusters of several machines; on Linux it has the same
     effect, and an address given to ``ray.init`` has not: that one is turned into the machine's own.
     """
-    own = {
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(24),
-    }
+    own = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+    if not (os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")):
+        own["RAY_AUTH_TOKEN"] = _token()
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
@@ -142,6 +142,11 @@ def _loopback_only() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@cache  # so does Ray, which reads it once in a process
+def _token() -> str:
+    return secrets.token_hex(24)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -206,7 +207,7 @@ class RayExecutor:
 
     def _spawn(self) -> _Member:
         handle = self._make()
-        return _Member(handle, handle.begin.remote(self._recipe, self._factory, installed()))
+        return _Member(handle, handle.begin.remote(self._recipe, self._factory, installed(), str(Path.cwd())))
 
     def _hand_out(self) -> None:
         for depth in range(_DEPTH):

@@ -6,14 +6,15 @@ import os
 import platform
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from remotereasoner.batch.items import ItemDone, ItemFailed, Recipe, Unit
 
 if TYPE_CHECKING:
     from remotereasoner.batch.worker import Worker, WorkerFactory
 
-__all__ = ["Hello", "RayWorker", "installed"]
+__all__ = ["Hello", "RayWorker", "engine_options", "installed"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class RayWorker:
     def __init__(self) -> None:
         self._worker: Worker | None = None
 
-    def begin(self, recipe: Recipe, factory: WorkerFactory | None, needed: dict[str, str]) -> Hello:
+    def begin(self, recipe: Recipe, factory: WorkerFactory | None, needed: dict[str, str], folder: str) -> Hello:
         """Load the model, if this is the same code as the driver's. Raises what the factory raises.
 
+        ``folder``: relative paths in the recipe mean the same as for the driver, where the node has this folder.
         ``factory`` None: :class:`~remotereasoner.batch.worker.BatchWorker`.
         """
         import ray
@@ -47,9 +49,14 @@ class RayWorker:
         from remotereasoner.batch.worker import BatchWorker
         from remotereasoner.provenance import collect_versions
 
+        gpus = len(ray.get_gpu_ids())
+        if Path(folder).is_dir():
+            os.chdir(folder)
         found = installed()
         if found == needed:
-            self._worker = BatchWorker(recipe) if factory is None else factory(recipe)
+            self._worker = (
+                BatchWorker(recipe, engine=engine_options(recipe, gpus)) if factory is None else factory(recipe)
+            )
         return Hello(
             identity=None if self._worker is None else self._worker.identity,
             installed=found,
@@ -67,6 +74,13 @@ class RayWorker:
 
     def ping(self) -> None:
         """Answers when all calls before it are done; fails when the process is gone."""
+
+
+def engine_options(recipe: Recipe, gpus: int) -> dict[str, Any]:
+    """With vLLM a model spreads over all GPUs that its worker was given; other engines find theirs among them."""
+    if recipe.model.startswith("vllm:") and gpus > 1:
+        return {"tensor_parallel_size": gpus}
+    return {}
 
 
 def installed() -> dict[str, str]:
