@@ -71,7 +71,7 @@ class FinishedBatch:
     """Plan items, then conclude them in any order."""
 
     def __init__(
-        self, root: Path, make_result: MakeResult, *, recipe: Recipe | None = None, plan: str = "plan"
+        self, root: Path, make_result: MakeResult, *, recipe: Recipe | None = None, source: str | None = None
     ) -> None:
         self.images = root / "images"
         self.out = root / "out"
@@ -79,7 +79,8 @@ class FinishedBatch:
         self._make_result = make_result
         self._recipe = recipe or Recipe()
         self._ledger = Ledger(self.out)
-        key = PlanKey(str(self.images), (QUESTION,), self._recipe.to_dict(), "scripted abc; box", "0.1", plan)
+        named = str(self.images) if source is None else source
+        key = PlanKey(named, (QUESTION,), self._recipe.to_dict(), "scripted abc; box", "0.1", "plan")
         self._run = self._ledger.begin(key, "inline", Owner.this())
         self._planned: list[Planned] = []
 

@@ -110,6 +110,24 @@ def test_a_batch_that_is_not_finished(make_result: MakeResult, tmp_path: Path) -
     assert report["runs"][0]["ended"] is None
 
 
+@pytest.mark.parametrize(
+    ("named", "source", "asset", "shown"),
+    [
+        ('["/data/catalog.json", "B04,B03,B02", null]', "/data/catalog.json", "B04,B03,B02", "/data/catalog.json"),
+        ('[["/a.tif", "/b.tif"], null, null]', ["/a.tif", "/b.tif"], None, "2 paths"),
+        ("a million tiles", "a million tiles", None, "a million tiles"),
+    ],
+)
+def test_the_source_as_it_was_named(
+    named: str, source: Any, asset: str | None, shown: str, make_result: MakeResult, tmp_path: Path
+) -> None:
+    batch = FinishedBatch(tmp_path, make_result, source=named)
+    batch.plan("gone.tif", fault=("not_found", "gone"))
+    report, page = write(batch, tables=False)
+    assert (report["source"], report["asset"], report["root"]) == (source, asset, None)
+    assert f"Source\n{shown}" in page.text or f"Source{shown}" in page.text
+
+
 def test_nothing_but_failures_and_no_tables(make_result: MakeResult, tmp_path: Path) -> None:
     batch = FinishedBatch(tmp_path, make_result)
     for number in range(MAX_FAILURES + 50):

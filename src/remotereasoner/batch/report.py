@@ -97,12 +97,23 @@ def _report(view: LedgerView, tally: Tally) -> dict[str, Any]:
 
 def _asked(plan: PlanFacts) -> dict[str, Any]:
     return {
-        "source": plan.source,
+        **_source(plan.source),
         "questions": list(plan.questions),
         "recipe": plan.recipe,
         "identity": plan.identity,
         "code_version": plan.code_version,
     }
+
+
+def _source(named: str) -> dict[str, Any]:
+    """What the run's name of its source stands for: :func:`~remotereasoner.batch.run.run_batch` names it with the
+    asset and the root that were chosen.
+    """
+    try:
+        source, asset, root = json.loads(named)
+    except (ValueError, TypeError):
+        return {"source": named, "asset": None, "root": None}
+    return {"source": source, "asset": asset, "root": root}
 
 
 def _run(run: RunFacts) -> dict[str, Any]:

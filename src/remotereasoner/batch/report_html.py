@@ -100,7 +100,10 @@ def _tiles(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     scenes = report["scenes"]
-    facts = [("Source", report["source"]), ("Model", report["identity"])]
+    source = report["source"] if isinstance(report["source"], str) else f"{len(report['source']):,} paths"
+    facts = [("Source", source)]
+    facts += [(name.capitalize(), report[name]) for name in ("asset", "root") if report[name] is not None]
+    facts.append(("Model", report["identity"]))
     facts += [("Question", question) for question in report["questions"] if question]
     chosen = {name: value for name, value in report["recipe"].items() if value not in (None, [], {}, "")}
     facts.append(("Recipe", ", ".join(f"{name} {_value(value)}" for name, value in chosen.items())))
@@ -112,7 +115,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("CRS", next(iter(scenes["crs"]))))
     if scenes["without_crs"]["count"]:
         facts.append(
-            ("Without CRS", f"{scenes['without_crs']['count']:,} items, such as {_names(scenes['without_crs'])}")
+            ("Without CRS", f"{scenes['without_crs']['count']:,} of the items, such as {_names(scenes['without_crs'])}")
         )
     if report["tried_again"]:
         facts.append(("Tried again", f"{report['tried_again']:,} items needed more than one attempt"))
