@@ -1,8 +1,9 @@
 """Measure the embedded model on unseen val questions: ``python -m remotereasoner.training.nano.evaluate_model``.
 
 Single targets are judged by Acc@0.5 beside four baselines that do not read the question: the whole image, the centre
-box, the best fixed box of the right class, and a random proposal of the tower. Sets are judged by F1@0.5. ``reader``
-is the ceiling: what a faultless reader of the tower's listing would score. Intervals are 95 % bootstrap by image.
+box, the best fixed box of the right class, and a random proposal of the tower. Sets are judged by F1@0.5. ``keywords``
+is the same tower as a detector that gives all objects of the classes that the question names; ``reader`` is the
+ceiling: what a faultless reader of the tower's listing would score. Intervals are 95 % bootstrap by image.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from remotereasoner.policy.nano.vocabulary import CLASSES
 from remotereasoner.policy.parsing import parse_completion
 from remotereasoner.policy.prompts import build_prompt
 from remotereasoner.scores.boxes import pairwise_iou, set_f1
+from remotereasoner.training.nano.keywords import keyword_answer
 from remotereasoner.training.nano.metrics import interval
 from remotereasoner.training.nano.val_samples import val_samples
 from remotereasoner.types import BoxXyxy, FloatArray, SizeHw, UInt8Array
@@ -77,21 +79,31 @@ def read_faultlessly(sample: dict[str, Any], listing: Listing, boxes: Sequence[B
 
 
 def judge(
-    scores: Scores, sample: dict[str, Any], answer: Answer, ceiling: list[BoxXyxy], baselines: dict[str, Any]
+    scores: Scores,
+    sample: dict[str, Any],
+    answer: Answer,
+    ceiling: list[BoxXyxy],
+    by_name: list[BoxXyxy],
+    baselines: dict[str, Any],
 ) -> None:
-    """Add one answer to the scores. A failure counts as a wrong answer, never as a missing one."""
+    """Add one answer to the scores. A failure counts as a wrong answer, never as a missing one.
+
+    ``ceiling``: boxes of a faultless reader; ``by_name``: those of the detector with keywords.
+    """
     image, kind, truth = sample["image"], sample["kind"], sample["boxes"]
     predicted = [list(box) for box in answer.boxes_xyxy]
     failed = answer.status in ("unparseable", "truncated", "refused")
     scores["unparseable"].append((image, float(failed)))
     if kind == "absent":
         scores["no_target_false_alarm"].append((image, float(bool(predicted) or failed)))
+        scores["no_target_false_alarm keywords"].append((image, float(bool(by_name))))
         return
     style = sample["attributes"]["style"]
-    f1, best = (set_f1(boxes, truth, 0.5) for boxes in (predicted, ceiling))
+    f1, best, named = (set_f1(boxes, truth, 0.5) for boxes in (predicted, ceiling, by_name))
     for name in ("f1@0.5", f"f1@0.5 {kind}", *([f"f1@0.5 implicit {style}"] if style else [])):
         scores[name].append((image, f1))
         scores[f"{name} reader"].append((image, best))
+        scores[f"{name} keywords"].append((image, named))
     if len(truth) != 1:
         return
 
@@ -101,6 +113,7 @@ def judge(
     for name in ("acc@0.5", f"acc@0.5 {'relation' if kind == 'relation' else 'only one of its class'}"):
         scores[name].append((image, hit(predicted)))
         scores[f"{name} reader"].append((image, hit(ceiling)))
+        scores[f"{name} keywords"].append((image, hit(by_name)))
     for name, box in baselines.items():
         scores[f"acc@0.5 baseline {name}"].append((image, hit([box])))
 
@@ -146,8 +159,10 @@ def main() -> None:
             statuses[answer.status] += 1
             prior = priors.get(sample["category"] or "", np.array([0.0, 0.0, 1.0, 1.0]))
             boxes = _baselines((pixels.shape[0], pixels.shape[1]), prior, completion.references, rng)
-            ceiling = read_faultlessly(sample, engine.perceive(pixels)[1], completion.references)
-            judge(scores, sample, answer, ceiling, boxes)
+            listing = engine.perceive(pixels)[1]
+            ceiling = read_faultlessly(sample, listing, completion.references)
+            by_name = [completion.references[n] for n in keyword_answer(sample["query"], listing)]
+            judge(scores, sample, answer, ceiling, by_name, boxes)
             told = {"status": answer.status, "predicted": answer.boxes_xyxy, "completion": completion.text}
             predictions.append({**sample, **told})
     report = {
