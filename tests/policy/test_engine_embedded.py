@@ -102,6 +102,28 @@ def test_a_batch_says_what_each_question_alone_gets() -> None:
     assert {a.finish_reason for a in together} == {"stop", "length"}
 
 
+def test_questions_about_one_image_read_their_shared_beginning_once() -> None:
+    torch.manual_seed(0)
+    language = babbling_language(seed=1, end_share=1.5)
+    engine = engine_of(language)
+    image = ask(engine, 50, "x").image
+    questions = ["Where?", "Find every ship.", "Which one is the largest of them, seen from here?", "a"]
+    prompts = [build_prompt("locate", q, image, engine.codec, sampling=Sampling(max_new_tokens=12)) for q in questions]
+    alone = [engine.generate([p])[0] for p in prompts]
+    read: list[tuple[int, ...]] = []
+    hook = language.llama.model.register_forward_pre_hook(
+        lambda _module, _arguments, named: read.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    together = engine.generate(prompts)
+    hook.remove()
+    assert [c.text for c in together] == [c.text for c in alone]
+    assert [c.prompt_tokens for c in together] == [c.prompt_tokens for c in alone]
+    assert len({c.text for c in together}) > 1
+    assert read[0][0] == 1
+    assert read[1][0] == len(prompts)
+    assert read[0][1] + read[1][1] <= max(c.prompt_tokens for c in alone) + 1
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 def test_the_batch_size_changes_nothing(batch_size: int) -> None:
     tower = babbling_language()

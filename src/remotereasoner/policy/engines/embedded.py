@@ -140,19 +140,11 @@ class EmbeddedEngine:
     def _generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         began = time.perf_counter()
         model, tokenizer = self._model.language, self._model.tokenizer
-        asked: list[list[int]] = []
-        seen: list[tuple[Perception, Listing]] = []
         with torch.inference_mode():
-            for prompt in prompts:
-                perception, listing = self.perceive(prompt.image)
-                seen.append((perception, listing))
-                asked.append(tokenizer.prefix_ids(prompt.system, listing) + tokenizer.question_ids(prompt.user))
-            longest = max(len(ids) for ids in asked)
-            inputs = torch.full((len(asked), longest), tokenizer.end_id)
-            mask = torch.zeros_like(inputs)
-            for row, ids in enumerate(asked):
-                inputs[row, longest - len(ids) :] = torch.tensor(ids)
-                mask[row, longest - len(ids) :] = 1
+            seen = [self.perceive(prompt.image) for prompt in prompts]
+            prefixes = [tokenizer.prefix_ids(p.system, listing) for p, (_, listing) in zip(prompts, seen, strict=True)]
+            questions = [tokenizer.question_ids(p.user) for p in prompts]
+            inputs, mask, cache = self._read(prefixes, questions)
             llama: Any = model.llama
             limit = min(sampling.max_new_tokens, MAX_NEW_TOKENS)
             greedy = sampling.temperature == 0
@@ -162,16 +154,40 @@ class EmbeddedEngine:
                     if sampling.seed is not None:
                         torch.manual_seed(sampling.seed)
                     written = llama.generate(
-                        input_ids=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy,
+                        input_ids=inputs, attention_mask=mask, max_new_tokens=limit, do_sample=not greedy, **cache,
                         eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.end_id, **options,
                     )  # fmt: skip
             except (RuntimeError, ValueError) as error:
                 raise EngineError(f"the embedded model failed: {error}") from error
         spent = (time.perf_counter() - began) / len(prompts)
         return [
-            self._completion(prompt, row[longest:].tolist(), len(ids), spent, perception, listing)
-            for prompt, row, ids, (perception, listing) in zip(prompts, written, asked, seen, strict=True)
+            self._completion(prompt, row[inputs.shape[1] :].tolist(), int(asked.sum()), spent, perception, listing)
+            for prompt, row, asked, (perception, listing) in zip(prompts, written, mask, seen, strict=True)
         ]
+
+    def _read(
+        self, prefixes: list[list[int]], questions: list[list[int]]
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+        """Ids and mask (B, T) to go on from. Of questions about one image the shared beginning is read once: the third
+        holds its keys and values, and what is padded stands between it and the questions.
+        """
+        shared = len(prefixes) > 1 and all(prefix == prefixes[0] for prefix in prefixes)
+        heads = prefixes if shared else [[] for _ in prefixes]
+        tails = questions if shared else [a + b for a, b in zip(prefixes, questions, strict=True)]
+        first, longest = len(heads[0]), max(map(len, tails))
+        inputs = torch.full((len(tails), first + longest), self._model.tokenizer.end_id)
+        mask = torch.zeros_like(inputs)
+        for row, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+            inputs[row, :first] = torch.tensor(head, dtype=torch.long)
+            inputs[row, first + longest - len(tail) :] = torch.tensor(tail)
+            mask[row, :first] = 1
+            mask[row, first + longest - len(tail) :] = 1
+        if not shared:
+            return inputs, mask, {}
+        llama: Any = self._model.language.llama
+        cache = llama(input_ids=inputs[:1, :first], use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(len(tails))
+        return inputs, mask, {"past_key_values": cache}
 
     def _completion(
         self,
