@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,6 +72,27 @@ class Raster:
     @property
     def item_bytes(self) -> int:
         return _ITEM_BYTES[self.dtype]
+
+    # Asked for with every window that is read, and dear to ask GDAL for:
+
+    @cached_property
+    def is_pixel_interleaved(self) -> bool:
+        """See :func:`is_pixel_interleaved`."""
+        return is_pixel_interleaved(self.reader)
+
+    @cached_property
+    def overview_factors(self) -> tuple[int, ...]:
+        return tuple(self.reader.overviews(1))
+
+    @cached_property
+    def mask_flags(self) -> tuple[frozenset[Any], ...]:
+        """MaskFlags of each band, as rasterio has them."""
+        return tuple(frozenset(flags) for flags in self.reader.mask_flag_enums)
+
+    @cached_property
+    def nodata_values(self) -> tuple[Any, ...]:
+        """Of each band."""
+        return tuple(self.reader.nodatavals)
 
 
 @contextmanager

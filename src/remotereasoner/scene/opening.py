@@ -19,7 +19,7 @@ from remotereasoner.scene.scene import Rendering, Scene
 from remotereasoner.scene.stack import inspect_members, read_member, reference_member
 from remotereasoner.scene.stretch import Limits
 from remotereasoner.scene.window import choose_window, output_size, scene_transform
-from remotereasoner.types import BoundsXyxy, WindowPx
+from remotereasoner.types import BoundsXyxy, UInt8Array, WindowPx
 
 __all__ = ["RasterPath", "is_palette", "open_scene", "raster_bands", "raster_notes", "read_layers", "read_rgb"]
 
@@ -124,13 +124,17 @@ def read_rgb(
     percentiles: tuple[float, float],
     *,
     known: Sequence[Limits] | None = None,
+    out: UInt8Array | None = None,
 ) -> tuple[Rgb, Literal["none", "percentile"]]:
-    """One part of an open raster as RGB, and how it was stretched in the end; see :func:`~.render.render`."""
+    """One part of an open raster as RGB, and how it was stretched in the end; see :func:`~.render.render`.
+
+    ``out``: (h, w, 3) uint8 to write the pixels into, strided or not; None: a new array.
+    """
     table = palette(raster, bands[0]) if len(set(bands)) == 1 else None
-    if table is None:
-        return render(read_layers(raster, bands, part), how, percentiles, known=known), how
-    samples = read_band(raster, bands[0], part, smooth=False)
-    return expand_palette(Layer(samples, read_valid(raster, bands[0], part, samples)), table), "none"
+    if table is not None:
+        samples = read_band(raster, bands[0], part, smooth=False)
+        return expand_palette(Layer(samples, read_valid(raster, bands[0], part, samples)), table, out=out), "none"
+    return render(read_layers(raster, bands, part), how, percentiles, known=known, out=out), how
 
 
 def read_layers(raster: Raster, bands: Bands, part: Part) -> list[Layer]:

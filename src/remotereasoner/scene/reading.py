@@ -16,7 +16,7 @@ from rasterio.enums import MaskFlags, Resampling
 from rasterio.windows import Window
 
 from remotereasoner.errors import ImageReadError
-from remotereasoner.scene.door import Raster, is_pixel_interleaved
+from remotereasoner.scene.door import Raster
 from remotereasoner.types import BoolArray, SizeHw, UInt8Array
 
 __all__ = ["Part", "check_cost", "palette", "read_band", "read_planes", "read_valid"]
@@ -55,8 +55,8 @@ def check_cost(raster: Raster, part: Part, bands: int) -> None:
     if reader.driver in ("PNG", "JPEG"):  # rows can only be decoded from the top
         samples = reader.width * (part.row_off + part.height) * reader.count
     else:
-        factor = max((f for f in reader.overviews(1) if f <= part.decimation * 1.01), default=1)
-        decoded = reader.count if is_pixel_interleaved(reader) else bands
+        factor = max((f for f in raster.overview_factors if f <= part.decimation * 1.01), default=1)
+        decoded = reader.count if raster.is_pixel_interleaved else bands
         samples = part.width * part.height / factor**2 * decoded
     if samples * raster.item_bytes > limits.max_decoded_bytes:
         raise ImageReadError(
@@ -101,10 +101,10 @@ def read_planes(raster: Raster, bands: Sequence[int], part: Part) -> npt.NDArray
 
 def read_valid(raster: Raster, band: int, part: Part, samples: npt.NDArray[Any]) -> BoolArray | None:
     """(h, w) where ``samples`` of ``band`` are data, by nodata value, internal mask or alpha; None: everywhere."""
-    flags = raster.reader.mask_flag_enums[band - 1]
+    flags = raster.mask_flags[band - 1]
     valid: BoolArray | None = None
     if MaskFlags.nodata in flags:
-        valid = _differs(samples, raster.reader.nodatavals[band - 1])
+        valid = _differs(samples, raster.nodata_values[band - 1])
     elif MaskFlags.all_valid not in flags:
         valid = raster.reader.read_masks(band, window=_window(part), out_shape=part.size_hw) != 0
     if samples.dtype.kind == "f":

@@ -63,14 +63,15 @@ def render(
     percentiles: tuple[float, float],
     *,
     known: Sequence[Limits] | None = None,
+    out: UInt8Array | None = None,
 ) -> Rgb:
     """Three layers to RGB, three times the same one for grey, which is then stretched once.
 
     ``known``: what becomes 0 and 255 in each channel, where the percentiles of these samples shall not decide it:
-    windows of one scene are rendered alike.
+    windows of one scene are rendered alike. ``out``: (H, W, 3) uint8 to write into, strided or not; None: a new array.
     """
     height, width = layers[0].samples.shape
-    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    pixels = np.empty((height, width, 3), dtype=np.uint8) if out is None else out
     if stretch == "none":
         limits = [_UNSTRETCHED] * 3
         interleave_into(pixels, [layer.samples for layer in layers])
@@ -90,9 +91,12 @@ def render(
     return Rgb(pixels, valid, (limits[0], limits[1], limits[2]))
 
 
-def expand_palette(layer: Layer, table: UInt8Array) -> Rgb:
-    """A palette band to RGB by its (n, 4) RGBA table; transparent colours are not valid."""
+def expand_palette(layer: Layer, table: UInt8Array, *, out: UInt8Array | None = None) -> Rgb:
+    """A palette band to RGB by its (n, 4) RGBA table; transparent colours are not valid. ``out`` as for ``render``."""
     pixels = table[:, :3][layer.samples]
+    if out is not None:
+        out[...] = pixels
+        pixels = out
     valid = table[:, 3][layer.samples] > 0
     if layer.valid is not None:
         valid &= layer.valid

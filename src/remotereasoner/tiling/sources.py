@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -27,9 +28,9 @@ from remotereasoner.tiling.blocks import StoredBlocks
 from remotereasoner.tiling.parts import part_scene
 from remotereasoner.tiling.stack_source import StackSource
 from remotereasoner.tiling.windows import Level
-from remotereasoner.types import BoundsXyxy, WindowPx
+from remotereasoner.types import BoolArray, BoundsXyxy, UInt8Array, WindowPx
 
-__all__ = ["ArraySource", "RasterSource", "Source", "open_source"]
+__all__ = ["ArraySource", "RasterSource", "Source", "Strip", "open_source"]
 
 PERCENTILES = (2.0, 98.0)
 _PATCH_PX, _PATCHES_A_SIDE = 128, 8
@@ -55,6 +56,14 @@ class Source(Protocol):
     def is_stored(self, level: Level, window: WindowPx) -> bool:
         """False where the file is known to hold nothing there, without reading it."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """A part of a window as it was rendered: ``pixels`` (h, w, 3) and ``valid`` (h, w)."""
+
+    pixels: UInt8Array
+    valid: BoolArray
 
 
 class ArraySource:
@@ -142,10 +151,32 @@ class RasterSource:
 
     def read(self, level: Level, window: WindowPx) -> Scene:
         """See :class:`Source`."""
+        return self.read_rest(level, window, None, None)
+
+    def read_rest(self, level: Level, window: WindowPx, top: Strip | None, left: Strip | None) -> Scene:
+        """The same where the first rows or columns, as many as the strips have, are known from windows beside it.
+
+        Only for levels that are native: elsewhere pixels depend on the window.
+        """
         part = level.part(window, self._region)
         check_cost(self._raster, part, len(set(self._bands)))
-        rgb, _ = read_rgb(self._raster, self._bands, part, self._how, PERCENTILES, known=self._known)
-        return part_scene(self._raster.grid, self._rendering, part, rgb.pixels, rgb.valid)
+        pixels = np.empty((window.height, window.width, 3), dtype=np.uint8)
+        rows = 0 if top is None else top.pixels.shape[0]
+        columns = 0 if left is None else left.pixels.shape[1]
+        rest = WindowPx(window.col_off + columns, window.row_off + rows, window.width - columns, window.height - rows)
+        rgb, _ = read_rgb(
+            self._raster, self._bands, level.part(rest, self._region), self._how, PERCENTILES,
+            known=self._known, out=pixels[rows:, columns:],
+        )  # fmt: skip
+        valid = rgb.valid
+        if rows or columns:
+            valid = np.empty(pixels.shape[:2], dtype=np.bool_)
+            valid[rows:, columns:] = rgb.valid
+        if left is not None:
+            pixels[rows:, :columns], valid[rows:, :columns] = left.pixels[rows:], left.valid[rows:]
+        if top is not None:
+            pixels[:rows], valid[:rows] = top.pixels, top.valid
+        return part_scene(self._raster.grid, self._rendering, part, pixels, valid)
 
     def _limits_of_patches(self) -> tuple[Limits, Limits, Limits]:
         """What becomes 0 and 255 everywhere: percentiles over patches at full resolution, spread over the scene."""

@@ -17,6 +17,7 @@ from remotereasoner.provenance import utc_now
 from remotereasoner.result import Result
 from remotereasoner.scene.scene import Scene
 from remotereasoner.tiling.looking import Look, Looker
+from remotereasoner.tiling.once import OnceReader
 from remotereasoner.tiling.options import SurveyOptions
 from remotereasoner.tiling.places import Choice, all_windows, factor_for, needed_factor, windows_at
 from remotereasoner.tiling.preview import Preview
@@ -167,10 +168,11 @@ class _Run:
         looks: list[Look] = []
         waiting: list[tuple[int, WindowPx, Scene]] = []
         empty, preview = choice.unstored, Preview.of(choice.level) if overview is None else None
+        reader = OnceReader(self.source, choice)
         for done, index in enumerate(choice.indices):
             window = choice.plan.window(index)
             began = time.perf_counter()
-            scene = self.source.read(choice.level, window)
+            scene = reader.read(index)
             has_data = bool(scene.valid.any())
             self.looker.seconds["reading"] += time.perf_counter() - began
             if has_data:

@@ -86,6 +86,11 @@ class WindowPlan:
         row, column = divmod(index, len(self.x_starts))
         return WindowPx(self.x_starts[column], self.y_starts[row], *self.tile_wh)
 
+    @staticmethod
+    def shared_px(starts: tuple[int, ...], position: int, side: int) -> int:
+        """Pixels that the window at ``position`` of ``x_starts`` or ``y_starts`` shares with the next one."""
+        return starts[position] + side - starts[position + 1]
+
     def touching(self, boxes_xyxy: Sequence[BoxXyxy]) -> list[int]:
         """Windows that share some area with any of the boxes, ascending."""
         found: set[int] = set()
