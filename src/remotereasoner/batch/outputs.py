@@ -11,6 +11,8 @@ from remotereasoner.batch.ledger_view import LedgerView
 from remotereasoner.batch.lonlat_table import parquet_module
 from remotereasoner.batch.merged import write_items_table, write_merged
 from remotereasoner.batch.parts import PartWriter, write_parts
+from remotereasoner.batch.report import write_report
+from remotereasoner.batch.stac_out import write_stac
 
 __all__ = ["Outputs", "require_outputs"]
 
@@ -50,12 +52,17 @@ class Outputs:
         self._next = time.monotonic() + max(_EVERY_S, took / _SHARE)
 
     @staticmethod
-    def finish(out: Path, view: LedgerView, *, tables: bool) -> dict[str, Path]:
-        """Everything that lies above the items, of what is finished now; returns kind to path."""
+    def finish(out: Path, view: LedgerView, *, is_over: bool, tables: bool, stac: bool) -> dict[str, Path]:
+        """Everything that lies above the items; returns kind to path. Of a run that was interrupted, the report only:
+        who interrupts does not want to wait.
+        """
         paths: dict[str, Path] = {}
-        if tables:
+        if is_over and tables:
             parts = write_parts(out, view)
             failpoints.hit("parts.written")
             paths["findings"] = write_merged(out, parts)
             paths["items"] = write_items_table(out, view)
-        return paths
+        if is_over and stac:
+            paths["stac"] = write_stac(out, view)
+        reports = write_report(out, view)
+        return paths | {"report": reports["html"], "report_json": reports["json"], "failures": reports["failures"]}

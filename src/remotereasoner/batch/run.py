@@ -70,6 +70,8 @@ class BatchRun:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     tables: bool = True
     """Write GeoParquet beside the items; needs the extra ``[vector]``."""
+    stac: bool = False
+    """Write the results as a STAC catalogue, too."""
     code_version: str | None = None
     """None: this package's."""
 
@@ -163,7 +165,9 @@ class BatchRun:
             paths: dict[str, Path] = {}
             if reason is None:
                 try:
-                    paths = Outputs.finish(self.out, view, tables=self.tables)
+                    paths = Outputs.finish(
+                        self.out, view, is_over=ending == "complete", tables=self.tables, stac=self.stac
+                    )
                 except ExportError as error:
                     ending, reason = "stopped", str(error)
         return BatchOutcome(
@@ -215,6 +219,7 @@ def run_batch(
     root: Path | None = None,
     retry_failed: bool = False,
     tables: bool = True,
+    stac: bool = False,
     tell: Callable[[Progress], None] | None = None,
 ) -> BatchOutcome:
     """Ask ``questions`` about every image of ``source`` and write what is found below ``out``; see docs/batch.md.
@@ -236,6 +241,7 @@ def run_batch(
         task=task,
         retry_failed=retry_failed,
         tables=tables,
+        stac=stac,
     )
     named = json.dumps([_absolute(source), asset, None if root is None else str(root.absolute())])
     return run.execute(lambda: open_entries(source, asset=asset, root=root, leave_out=folder), source=named, tell=tell)

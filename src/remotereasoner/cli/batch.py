@@ -37,6 +37,12 @@ _SETTINGS = ("model", "codec", "segmenter", "device", "temperature", "max_new_to
 _FORMATS = ("geojson", "gpkg", "fgb", "parquet", "coco", "label-studio", "csv", "mask", "contour", "overlay")
 
 
+class _RunCommand(click.Command):
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Without the word ``run``, which nobody needs to write."""
+        formatter.write_usage(ctx.command_path.strip(), " ".join(self.collect_usage_pieces(ctx)))
+
+
 class _BatchGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ["--help"])
@@ -55,7 +61,7 @@ def batch() -> None:
     """Ask about every image of an archive; `batch status OUT` tells how far it is."""
 
 
-@batch.command("run", hidden=True)
+@batch.command("run", cls=_RunCommand, hidden=True)
 @click.argument("source_and_questions", nargs=-1, required=True, metavar="SOURCE [QUESTION]...")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="OUT", required=True, help="Write here."
@@ -95,6 +101,7 @@ def batch() -> None:
 @survey_options
 @click.option("--retry-failed", is_flag=True, help="Try again what failed or was quarantined in an earlier run.")
 @click.option("--tables/--no-tables", default=True, show_default=True, help="GeoParquet of all findings and items.")
+@click.option("--stac/--no-stac", default=False, show_default=True, help="The results as a STAC catalogue.")
 @settings_options
 @json_option
 @verbose_option
@@ -140,6 +147,7 @@ def run(
             root=options["root"],
             retry_failed=options["retry_failed"],
             tables=options["tables"],
+            stac=options["stac"],
             tell=_telling(show),
         )
     if as_json:
