@@ -61,6 +61,7 @@ def summary_of(result: Result) -> dict[str, Any]:
     grid = result.grid
     return {
         "count": result.count,
+        "max_score": max((finding.score for finding in result.findings), default=None),
         "area_m2": result.total_area_m2,
         "crs": None if grid.crs is None else f"EPSG:{grid.crs.to_epsg()}",
         "bbox_lonlat": list(grid.bounds_lonlat) if grid.is_georeferenced else None,

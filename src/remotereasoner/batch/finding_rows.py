@@ -94,9 +94,8 @@ def _lonlat(finding: Finding, grid: Grid) -> MultiPolygon | None:
     if not grid.is_georeferenced:
         return None
     outline, _ = finding_outline(finding)
-    x, y = finding.centroid_xy
+    near = 0.0 if finding.centroid_lonlat is None else finding.centroid_lonlat[0]
     try:
-        near = float(grid.pixel_to_lonlat(np.array([[x, y]]))[0, 0])
         shape = to_lonlat_shape(outline, grid.pixel_to_lonlat, near_lon_deg=near)
     except CoordinateError:
         return None

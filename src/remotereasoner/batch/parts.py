@@ -20,7 +20,9 @@ from remotereasoner.batch.lonlat_table import about_of, arrow_table, file_metada
 from remotereasoner.errors import ExportError, ResultFormatError
 from remotereasoner.export.atomic import write_files
 from remotereasoner.export.folder import FILE_NAMES
+from remotereasoner.export.result_json import result_fields
 from remotereasoner.result import Result
+from remotereasoner.scene._gdal import gdal_env
 
 __all__ = [
     "ENTRIES_PER_PART",
@@ -64,6 +66,11 @@ def read_item(out: Path, row: FinishedRow) -> Result:
     return Result.from_json(item_bytes(out, row, FILE_NAMES["json"]))
 
 
+def read_head(out: Path, row: FinishedRow) -> Result:
+    """As :func:`read_item`, without the findings: several times faster."""
+    return Result(**result_fields(item_bytes(out, row, FILE_NAMES["json"]), with_findings=False))
+
+
 class PartWriter:
     """Writes the parts of one plan, each at most once in this object's life: call :meth:`update` now and then.
 
@@ -102,10 +109,11 @@ class PartWriter:
         if found is not None and found[1].get("digest") == digest:
             return
         findings: list[dict[str, Any]] = []
-        for row in rows:
-            # An item without findings has no row: spare reading it.
-            if row.state == "done" and row.summary.get("count") != 0:
-                findings += finding_rows(row, read_item(self._out, row), self._recipe)
+        with gdal_env():  # one for all outlines, each of which would make its own
+            for row in rows:
+                # An item without findings has no row: spare reading it.
+                if row.state == "done" and row.summary.get("count") != 0:
+                    findings += finding_rows(row, read_item(self._out, row), self._recipe)
         about = {"entries": [first + 1, first + len(rows)], "items": len(rows), "digest": digest}
         write_files(folder, {part_name(number): _part_bytes(findings, about)})
         self.written += 1

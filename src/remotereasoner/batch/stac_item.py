@@ -72,12 +72,13 @@ def stac_item_id(row: FinishedRow) -> str:
     return f"{name}-{hashlib.sha256(f'{row.key} {row.name}'.encode()).hexdigest()[:12]}"
 
 
-def stac_item(row: FinishedRow, result: Result, out: Path, folder: Path) -> dict[str, Any]:
-    """The item's document without its links to catalogues. ``folder``: where it is written; hrefs are relative to it.
+def stac_item(row: FinishedRow, head: Result, out: Path, folder: Path) -> dict[str, Any]:
+    """The item's document without its links to catalogues. ``head``: its result, of which findings are not looked at.
+    ``folder``: where the document is written; hrefs are relative to it.
 
     A scene without a place on the Earth gets no geometry and no rectangle, as RFC 7946 has it.
     """
-    place = _footprint(result.grid)
+    place = _footprint(head.grid)
     document: dict[str, Any] = {
         "type": "Feature",
         "stac_version": STAC_VERSION,
@@ -87,7 +88,7 @@ def stac_item(row: FinishedRow, result: Result, out: Path, folder: Path) -> dict
     }
     if place is not None:
         document["bbox"] = list(place.bbox)
-    document["properties"] = {**_times(row.extra), **_of_result(row, result), **_projection(result.grid)}
+    document["properties"] = {**_times(row.extra), **_of_result(row, head), **_projection(head.grid)}
     document["links"] = derived_from(row, folder)
     document["assets"] = _assets(row, out, folder)
     return document
@@ -121,29 +122,29 @@ def _times(extra: Mapping[str, Any]) -> dict[str, Any]:
     return {"datetime": None, **_ANY_TIME, "remotereasoner:datetime_known": False}
 
 
-def _of_result(row: FinishedRow, result: Result) -> dict[str, Any]:
-    model = result.provenance.model
-    scores = [finding.score for finding in result.findings]
+def _of_result(row: FinishedRow, head: Result) -> dict[str, Any]:
+    model = head.provenance.model
+    summary = row.summary
     software = {
-        "remotereasoner": result.provenance.versions.get("remotereasoner"),
+        "remotereasoner": head.provenance.versions.get("remotereasoner"),
         f"{model.engine}: {model.model}": model.revision,
-        "segmenter": result.provenance.segmenter,
+        "segmenter": head.provenance.segmenter,
     }
     found: dict[str, Any] = {
         "title": _text(row.name),
         "remotereasoner:item": row.key,
         "remotereasoner:question": _text(row.question),
         "remotereasoner:task": row.task,
-        "remotereasoner:status": result.status,
-        "remotereasoner:count": result.count if row.task == "locate" else None,
-        "remotereasoner:score": max(scores) if scores else None,
-        "remotereasoner:area_m2": result.total_area_m2 if row.task == "locate" else None,
-        "remotereasoner:text": _text(result.text),
-        "remotereasoner:reasoning": _text(result.reasoning),
+        "remotereasoner:status": head.status,
+        "remotereasoner:count": summary.get("count"),
+        "remotereasoner:score": summary.get("max_score"),
+        "remotereasoner:area_m2": summary.get("area_m2"),
+        "remotereasoner:text": _text(head.text),
+        "remotereasoner:reasoning": _text(head.reasoning),
         "remotereasoner:model": _text(model.model),
         "remotereasoner:model_revision": _text(model.revision),
         "remotereasoner:engine": model.engine,
-        "remotereasoner:segmenter": _text(result.provenance.segmenter),
+        "remotereasoner:segmenter": _text(head.provenance.segmenter),
         "remotereasoner:source_collection": _text(row.extra.get("collection")),
         "processing:lineage": "A multimodal language model read image and question; places were made from its answer.",
         "processing:software": {str(_text(name)): str(_text(value)) for name, value in software.items() if value},

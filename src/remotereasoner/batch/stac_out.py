@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from remotereasoner.batch.ledger_view import FinishedRow, LedgerView
-from remotereasoner.batch.parts import ENTRIES_PER_PART, range_digest, read_item
+from remotereasoner.batch.parts import ENTRIES_PER_PART, range_digest, read_head
 from remotereasoner.batch.stac_item import STAC_VERSION, derived_from, stac_item
+from remotereasoner.batch.whole_files import write_many
 from remotereasoner.errors import ExportError
 from remotereasoner.export.atomic import write_files
 from remotereasoner.export.layer import storable
@@ -86,7 +87,7 @@ def _part(out: Path, folder: Path, number: int, rows: list[FinishedRow]) -> _Par
     documents: dict[str, bytes] = {}
     links = [_link("root", "../../catalog.json"), _link("parent", "../collection.json")]
     for row in rows:
-        item = stac_item(row, read_item(out, row), out, folder / name)
+        item = stac_item(row, read_head(out, row), out, folder / name)
         item["collection"] = _COLLECTION
         item["links"] = [
             _link("root", "../../catalog.json"),
@@ -101,7 +102,7 @@ def _part(out: Path, folder: Path, number: int, rows: list[FinishedRow]) -> _Par
         _take_in(part, item)
     catalogue = _catalogue(name, f"Entries {rows[0].seq} to {rows[-1].seq} of the batch's source", links)
     catalogue["remotereasoner:part"] = [digest, part.bounds, part.times, part.items]
-    write_files(folder / name, documents, remove=_names(folder / name) - {"catalog.json"})
+    write_many(folder / name, documents, remove=_names(folder / name) - {"catalog.json"})
     # The catalogue comes last: it says that the items are there.
     write_files(folder / name, {"catalog.json": _encoded(catalogue)})
     return part

@@ -58,6 +58,7 @@ def parse_crs(text: str) -> CRS:
     raise CoordinateError(f"{text[:60]!r} is not an accepted name of a CRS: {_ACCEPTED}")
 
 
+@lru_cache(maxsize=64)
 def crs_from_wkt(wkt: str) -> CRS:
     """A CRS from WKT as a raster carries it. Raises :class:`~remotereasoner.errors.CoordinateError`."""
     if len(wkt) > MAX_WKT_CHARS:
