@@ -25,6 +25,8 @@ RAY_ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 os.environ.update(RAY_ENVIRONMENT)
+# A node is given up after some four seconds of silence, not after fifteen.
+_SYSTEM = {"health_check_period_ms": 1000, "health_check_timeout_ms": 1500, "health_check_failure_threshold": 3}
 FOLDER = str(Path(__file__).parent)
 """On ``PYTHONPATH``, so that the nodes' workers find this module."""
 OBJECT_STORE_BYTES = 80 * 1024**2
@@ -130,7 +132,8 @@ def two_nodes(cpus: int = 1) -> Iterator[Any]:
 
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = FOLDER
-    options = {"num_cpus": cpus, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    options: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    options["_system_config"] = _SYSTEM
     cluster = Cluster(initialize_head=True, head_node_args=options)
     try:
         cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES)
@@ -141,6 +144,18 @@ def two_nodes(cpus: int = 1) -> Iterator[Any]:
         del os.environ["PYTHONPATH"]
         if before is not None:
             os.environ["PYTHONPATH"] = before
+
+
+@contextmanager
+def connected_to(cluster: Any) -> Iterator[None]:
+    """Executors use this connection and leave it: it is made once, not for every one of them."""
+    import ray
+
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def ray_processes() -> list[str]:
