@@ -57,11 +57,11 @@ def command(source: Path | str, out: Path, model: str, *questions: str, options:
 
 
 def outputs_of(out: Path) -> dict[str, str]:
-    """Path below ``out`` to hash, of everything but the ledger itself."""
+    """Path below ``out`` to hash, of everything but the ledger itself and the reports, which say when."""
     return {
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and not path.name.startswith(LEDGER_NAME)
+        if path.is_file() and not path.name.startswith((LEDGER_NAME, "report."))
     }
 
 
