@@ -28,7 +28,7 @@ FORMAT = "remotereasoner-batch-report"
 _VERSION = 1
 FAILURES_NAME = "failures.csv"
 REPORT_NAMES = ("report.json", "report.html")
-_COLUMNS = ("seq", "name", "question", "task", "state", "code", "message", "attempts")
+_COLUMNS = ("seq", "name", "question", "task", "state", "code", "message")
 
 
 def write_report(out: Path, view: LedgerView) -> dict[str, Path]:
@@ -56,8 +56,7 @@ def write_report(out: Path, view: LedgerView) -> dict[str, Path]:
 
 
 def _cells(row: FinishedRow) -> list[Any]:
-    texts = [storable(text) for text in (row.name, row.question, row.task, row.state, row.code, row.message)]
-    return [row.seq, *texts, row.attempts]
+    return [row.seq, *map(storable, (row.name, row.question, row.task, row.state, row.code, row.message))]
 
 
 def _report(view: LedgerView, tally: Tally) -> dict[str, Any]:
