@@ -69,7 +69,7 @@ class NanoModel:
             facts = json.loads(_checked(folder / "adapter.json").read_text(encoding="utf-8"))
             seen = json.loads(_checked(folder / "tower.json").read_text(encoding="utf-8"))
             tower = load_tower(folder / "tower.safetensors", seen["width"])
-            settings = ProposalSettings(class_min_scores=tuple(seen["class_min_scores"]))
+            settings = ProposalSettings.of_tower(seen)
             with torch.device("meta"):
                 language = LanguageTower()
             language.to_empty(device="cpu")

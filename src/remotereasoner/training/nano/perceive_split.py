@@ -32,7 +32,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     facts = json.loads((args.tower / "tower.json").read_text())
     tower = load_tower(args.tower / "tower.safetensors", facts["width"])
-    settings = ProposalSettings(class_min_scores=tuple(facts["class_min_scores"]))
+    settings = ProposalSettings.of_tower(facts)
     rows = []
     for image in read_split(args.data, "train")[:: args.every]:
         perception = perceive(tower, image.pixels, settings)

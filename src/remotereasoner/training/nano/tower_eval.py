@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -22,9 +22,9 @@ from remotereasoner.scores.boxes import pairwise_iou
 from remotereasoner.training.nano.overhead import LabelledImage, read_split
 from remotereasoner.types import FloatArray
 
-__all__ = ["ThingTally", "average_precision", "evaluate_tower", "tally_things"]
+__all__ = ["RECALL_SETTINGS", "ThingTally", "average_precision", "evaluate_tower", "tally_things"]
 
-_RECALL_SETTINGS = ProposalSettings(min_score=0.03, max_proposals=300, max_areas_per_class=0)
+RECALL_SETTINGS = ProposalSettings(min_score=0.03, max_proposals=300, max_areas_per_class=0)
 
 
 def average_precision(scores: FloatArray, hits: np.ndarray, total: int) -> float:
@@ -74,24 +74,28 @@ def _tally(tallies: list[ThingTally], image: LabelledImage, proposals: Sequence[
             tally.hits.append(hit)
 
 
-def tally_things(tower: PerceptionTower, images: Sequence[LabelledImage]) -> list[ThingTally]:
+def tally_things(
+    tower: PerceptionTower, images: Sequence[LabelledImage], settings: ProposalSettings = RECALL_SETTINGS
+) -> list[ThingTally]:
     """Per class of THINGS, over the images where it is exhaustively labelled or known to be absent."""
     tallies = [ThingTally() for _ in THINGS]
     for image in images:
-        _tally(tallies, image, perceive(tower, image.pixels, _RECALL_SETTINGS).proposals)
+        _tally(tallies, image, perceive(tower, image.pixels, settings).proposals)
     return tallies
 
 
 @torch.inference_mode()
-def evaluate_tower(tower: PerceptionTower, images: Sequence[LabelledImage]) -> dict[str, object]:
+def evaluate_tower(
+    tower: PerceptionTower, images: Sequence[LabelledImage], settings: ProposalSettings = RECALL_SETTINGS
+) -> dict[str, object]:
     """AP@0.5 per thing, IoU per area where a mask is known."""
     tower = tower.eval()
-    tallies = tally_things(tower, images)
+    tallies = tally_things(tower, images, settings)
     inter, union = np.zeros(len(AREAS)), np.zeros(len(AREAS))
     for image in images:
         if image.area_values is None:
             continue
-        probs = area_map(tower, image.pixels)
+        probs = area_map(tower, image.pixels, settings)
         size = (image.area_values.shape[1], image.area_values.shape[0])
         for k in np.flatnonzero(image.area_known).tolist():
             scaled = Image.fromarray(probs[k].astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
@@ -118,14 +122,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tower", type=Path, required=True, help="folder with tower.safetensors and tower.json")
     parser.add_argument("--every", type=int, default=5)
+    parser.add_argument("--views", type=json.loads, default=[[1.0, False]], help="looks: [[share, mirrored], ...]")
+    parser.add_argument("--view-min-px", type=int, default=768, help="shorter images are enlarged towards this")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     facts = json.loads((args.tower / "tower.json").read_text())
     tower = load_tower(args.tower / "tower.safetensors", facts["width"])
-    tallies = tally_things(tower, read_split(args.data, "train")[:: args.every])
-    facts["class_min_scores"] = [t.best_threshold() for t in tallies]
-    facts["val"] = evaluate_tower(tower, read_split(args.data, "val"))
+    facts |= {"views": args.views, "view_min_px": args.view_min_px}
+    looks = tuple((float(share), bool(mirrored)) for share, mirrored in args.views)
+    settings = replace(RECALL_SETTINGS, views=looks, view_min_px=args.view_min_px)
+    tallies = tally_things(tower, read_split(args.data, "train")[:: args.every], settings)
+    facts["class_min_scores"] = [t.best_threshold(low=0.1) for t in tallies]
+    facts["val"] = evaluate_tower(tower, read_split(args.data, "val"), settings)
     (args.tower / "tower.json").write_text(json.dumps(facts, indent=1))
     print(json.dumps(facts, indent=1))
 

@@ -43,28 +43,28 @@ def draw_questions(bank: QuestionBank, listing: Listing, count: int, rng: np.ran
     while len(questions) < count:
         draw = rng.random()
         asked: Question | None
-        if draw < 0.42 and present:
+        if draw < 0.54 and present:
             asked = bank.ask_implicit(listing, int(rng.choice(present)), rng)
-        elif draw < 0.57:
+        elif draw < 0.71:
             asked = bank.ask_implicit(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.62 and present:
+        elif draw < 0.74 and present:
             asked = bank.ask_direct(listing, int(rng.choice(present)), rng)
-        elif draw < 0.68:
+        elif draw < 0.77:
             asked = bank.ask_direct(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.76:
+        elif draw < 0.82:
             asked = bank.ask_absent_thing(rng)
-        elif draw < 0.78:
+        elif draw < 0.83:
             a, b = (int(v) for v in rng.choice(len(CLASSES), 2, replace=False))
             asked = bank.ask_two(listing, (int(rng.choice(present)) if present else a, b), rng) if a != b else None
             if asked and present and len({*asked.targets}) == 0 and rng.random() < 0.5:
                 asked = None
-        elif draw < 0.81:
+        elif draw < 0.85:
             asked = bank.ask_absent_relation(int(rng.choice(absent)), rng) if absent else None
-        elif draw < 0.93 and listing.groups:
+        elif draw < 0.96 and listing.groups:
             weights = np.array([min(g.count, 6) - 0.8 for g in listing.groups])
             group = listing.groups[int(rng.choice(len(listing.groups), p=weights / weights.sum()))]
             asked = bank.ask_relation(listing, group, rng)
-        elif draw < 0.97:
+        elif draw < 0.99:
             pool = present if present and rng.random() < 0.7 else absent
             asked = bank.ask_vqa(listing, int(rng.choice(pool)), rng)
         else:

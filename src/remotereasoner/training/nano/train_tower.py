@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -25,7 +26,7 @@ from remotereasoner.policy.nano.backbone import load_pretrained
 from remotereasoner.policy.nano.tower import PerceptionTower
 from remotereasoner.training.nano.crops import Crop, CropSampler
 from remotereasoner.training.nano.overhead import read_split
-from remotereasoner.training.nano.tower_eval import evaluate_tower
+from remotereasoner.training.nano.tower_eval import RECALL_SETTINGS, evaluate_tower
 from remotereasoner.training.nano.tower_loss import area_loss, thing_loss
 
 
@@ -94,6 +95,7 @@ def main() -> None:
     )
     images = read_split(args.data, "train")
     val = read_split(args.data, "val")
+    looks = replace(RECALL_SETTINGS, view_min_px=768)  # the crops are drawn for images that are enlarged like that
     samplers = [CropSampler(images, side, args.seed + n, args.coasts) for n, side in enumerate(args.side)]
     ready = _prefetch(samplers, [max(1, round(args.batch * (args.side[0] / side) ** 2)) for side in args.side])
     start, last_eval, step, seen = time.time(), time.time(), 0, 0
@@ -139,7 +141,7 @@ def main() -> None:
             print(f"{spent:6.1f} min step {step} images {seen} class {c:.3f} box {b:.3f} area {a:.3f}", flush=True)
             sums.zero_()
         if (time.time() - last_eval) / 60 > args.eval_minutes:
-            report = evaluate_tower(ema, val[::3])
+            report = evaluate_tower(ema, val[::3], looks)
             print(json.dumps({"images": seen, **report}), flush=True)
             _save(
                 ema,
@@ -147,7 +149,7 @@ def main() -> None:
                 {"images": seen, "minutes": spent, "seed": args.seed, "width": args.width, "val_third": report},
             )
             last_eval = time.time()
-    report = evaluate_tower(ema, val)
+    report = evaluate_tower(ema, val, looks)
     print(json.dumps({"images": seen, **report}), flush=True)
     _save(
         ema, args.out, {"images": seen, "minutes": args.minutes, "seed": args.seed, "width": args.width, "val": report}
