@@ -169,3 +169,4 @@ def test_a_sample_file_and_two_questions_about_one_scene(archive: Path, tmp_path
 def test_a_source_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file or folder"):
         run(tmp_path / "nowhere", tmp_path / "out", QUESTION)
+    assert not (tmp_path / "out").exists()

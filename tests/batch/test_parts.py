@@ -17,6 +17,7 @@ from affine import Affine
 from finished_batch import GRIDS, QUESTION, SIZE, UTM, FinishedBatch, discs, mixed_batch, write_raster
 from pyproj import Geod
 
+from remotereasoner.batch import merged
 from remotereasoner.batch.finding_rows import FINDING_COLUMNS
 from remotereasoner.batch.items import Recipe
 from remotereasoner.batch.layout import item_folder
@@ -32,15 +33,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def write_all(batch: FinishedBatch, **options: Any) -> Path:
     with batch.view() as view:
-        merged = write_merged(batch.out, write_parts(batch.out, view, **options))
+        path = write_merged(batch.out, write_parts(batch.out, view, **options))
         write_items_table(batch.out, view)
-    return merged
+    return path
 
 
 def test_many_crss_in_one_file(make_result: MakeResult, tmp_path: Path) -> None:
     batch, results = mixed_batch(tmp_path, make_result)
-    merged = write_all(batch)
-    frame = geopandas.read_parquet(merged)
+    frame = geopandas.read_parquet(write_all(batch))
     assert len(frame) == sum(result.count for result in results.values()) == 12
     assert frame.crs is not None
     assert frame.crs.to_string() == "OGC:CRS84"
@@ -94,8 +94,8 @@ def test_what_crosses_the_antimeridian_lies_on_both_sides(make_result: MakeResul
 
 def test_the_geo_document(make_result: MakeResult, tmp_path: Path) -> None:
     batch, _ = mixed_batch(tmp_path, make_result)
-    merged = write_all(batch, entries_per_part=2)
-    for path in (merged, batch.out / "items.parquet", *(batch.out / "findings").iterdir()):
+    path_of_all = write_all(batch, entries_per_part=2)
+    for path in (path_of_all, batch.out / "items.parquet", *(batch.out / "findings").iterdir()):
         file = pyarrow.parquet.ParquetFile(path)
         geo = json.loads(file.metadata.metadata[b"geo"])
         assert (geo["version"], geo["primary_column"]) == ("1.1.0", "geometry")
@@ -113,7 +113,7 @@ def test_the_geo_document(make_result: MakeResult, tmp_path: Path) -> None:
                 if box is not None:
                     assert (box["xmin"], box["ymin"], box["xmax"], box["ymax"]) == geometry.bounds
     if "Parquet" in pyogrio.list_drivers():
-        assert len(pyogrio.read_dataframe(merged)) == 12
+        assert len(pyogrio.read_dataframe(path_of_all)) == 12
 
 
 def test_the_bytes_tell_nothing_of_order_parts_or_interruption(make_result: MakeResult, tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_a_part_is_written_once_its_entries_are_finished(make_result: MakeResult
 
 def test_a_part_is_written_again_only_where_an_item_has_changed(make_result: MakeResult, tmp_path: Path) -> None:
     batch, _ = mixed_batch(tmp_path, make_result)
-    merged = write_all(batch, entries_per_part=2)
-    before = {path: path.stat().st_ino for path in (*(batch.out / "findings").iterdir(), merged)}
+    whole = write_all(batch, entries_per_part=2)
+    before = {path: path.stat().st_ino for path in (*(batch.out / "findings").iterdir(), whole)}
     write_all(batch, entries_per_part=2)
     assert before == {path: path.stat().st_ino for path in before}
     (batch.out / "findings" / "part-00001.parquet").write_bytes(b"torn")
@@ -211,6 +211,41 @@ def test_a_batch_that_found_nothing(make_result: MakeResult, tmp_path: Path) -> 
     assert [name for name in frame.columns if name in FINDING_COLUMNS] == list(FINDING_COLUMNS)
     (row,) = geopandas.read_parquet(batch.out / "items.parquet").itertuples()
     assert (row.image, row.state, row.status, row.count, row.area_m2) == ("a.tif", "done", "no_target", 0, 0.0)
+
+
+def test_the_merged_view_is_streamed_in_row_groups(
+    make_result: MakeResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, _ = mixed_batch(tmp_path, make_result)
+    whole = geopandas.read_parquet(write_all(batch, entries_per_part=1))
+    (batch.out / "findings.parquet").unlink()
+    monkeypatch.setattr(merged, "_GROUP_ROWS", 3)
+    path = write_all(batch, entries_per_part=1)
+    assert pyarrow.parquet.ParquetFile(path).num_row_groups == 3  # 12 findings, whole parts of 2
+    assert geopandas.read_parquet(path).equals(whole)
+    assert len(geopandas.read_parquet(batch.out / "items.parquet")) == 9
+    assert pyarrow.parquet.ParquetFile(batch.out / "items.parquet").num_row_groups == 3
+
+
+def test_a_batch_without_parts_yet(make_result: MakeResult, tmp_path: Path) -> None:
+    batch = FinishedBatch(tmp_path, make_result)
+    write_raster(batch.images / "a.tif", *UTM)
+    batch.plan("a.tif")
+    assert len(geopandas.read_parquet(write_all(batch))) == 0
+    assert len(geopandas.read_parquet(batch.out / "items.parquet")) == 0
+
+
+def test_a_part_that_is_damaged_inside_is_named(make_result: MakeResult, tmp_path: Path) -> None:
+    batch, _ = mixed_batch(tmp_path, make_result)
+    with batch.view() as view:
+        (part,) = write_parts(batch.out, view)
+        content = bytearray(part.read_bytes())
+        content[4:400] = bytes(396)  # pages; the metadata at the end is whole
+        part.write_bytes(content)
+        with pytest.raises(ResultFormatError, match="is damaged"):
+            write_merged(batch.out, [part])
+    assert not (batch.out / "findings.parquet").exists()
+    assert not [path for path in batch.out.iterdir() if path.name.endswith(".tmp")]
 
 
 def test_every_item_has_a_row(make_result: MakeResult, tmp_path: Path) -> None:
