@@ -128,6 +128,19 @@ def test_the_source_as_it_was_named(
     assert f"Source\n{shown}" in page.text or f"Source{shown}" in page.text
 
 
+def test_runs_and_one_that_was_killed(make_result: MakeResult, tmp_path: Path) -> None:
+    FinishedBatch(tmp_path, make_result)  # begins, and never ends
+    batch = FinishedBatch(tmp_path, make_result)
+    batch.plan("gone.tif", fault=("not_found", "gone"))
+    batch.complete()
+    batch.end()
+    report, page = write(batch, tables=False)
+    assert [run["how"] for run in report["runs"]] == ["goes on, or was killed", "complete"]
+    assert report["throughput"]["seconds"] is None
+    assert report["throughput"]["items_per_s"] is None
+    assert "One of these runs was killed" in page.text
+
+
 def test_nothing_but_failures_and_no_tables(make_result: MakeResult, tmp_path: Path) -> None:
     batch = FinishedBatch(tmp_path, make_result)
     for number in range(MAX_FAILURES + 50):
