@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchWorker", "Worker", "WorkerFactory", "failure_of"]
 
 _LOG = logging.getLogger(__name__)
+_MAX_RATIO = 200  # policies refuse more
 _PASSING_ERRNOS = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ENETUNREACH})
 
 
@@ -129,6 +130,9 @@ class BatchWorker:
         failpoints.hit("read.opened")
         if ask.task == "locate":
             self._require_place(scene.grid)
+        if max(scene.size_hw) > _MAX_RATIO * min(scene.size_hw):
+            height, width = scene.size_hw
+            raise ImageReadError("too_thin", f"{width} x {height} pixels are more than {_MAX_RATIO}:1 for one look")
         return self._reasoner.ask_many(scene, [ask.question], task=ask.task)[0]
 
     def _require_place(self, grid: Grid) -> None:
