@@ -276,6 +276,7 @@ def test_dead_workers_are_not_told_of_on_standard_output(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"address": "ray://head:10001"}, "on a machine of the cluster"),
         ({"workers": 0}, "workers must be 1 or more"),
         ({"start_timeout_s": 0}, "start_timeout_s must be above 0"),
         ({"unit_timeout_s": -1}, "unit_timeout_s must be above 0"),
