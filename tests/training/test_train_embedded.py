@@ -14,12 +14,13 @@ pytest.importorskip("trl", reason="training needs the extra train")
 from remotereasoner.errors import CheckpointError, UsageError
 from remotereasoner.policy.load import load_engine
 from remotereasoner.policy.prompts import build_prompt
-from remotereasoner.training.config import config_from_mapping, load_config
+from remotereasoner.training.config import load_config
 from remotereasoner.training.merge import merge
 from remotereasoner.training.nano.combine import combine_into
 from remotereasoner.training.train import train
 
 CONFIG = Path(__file__).parents[2] / "configs" / "embedded-grpo.yaml"
+SUPERVISED = CONFIG.with_name("embedded-sft.yaml")
 
 
 @pytest.fixture
@@ -63,21 +64,8 @@ def test_one_step_by_reward_then_joined_and_asked(data: Path, tmp_path: Path) ->
 
 @pytest.mark.weights
 def test_one_step_of_the_supervised_start(data: Path, tmp_path: Path) -> None:
-    config = config_from_mapping(
-        {
-            "model": {"name": "embedded"},
-            "lora": {"r": 2, "lora_alpha": 4},
-            "data": {"train": str(data)},
-            "output_dir": str(tmp_path / "run"),
-            "trainer": {
-                "max_steps": 1,
-                "per_device_train_batch_size": 2,
-                "use_cpu": True,
-                "bf16": False,
-                "report_to": [],
-            },
-        }
-    )
+    options = overrides(data, tmp_path / "run", "trainer.gradient_accumulation_steps=1")
+    config = load_config(SUPERVISED, [one for one in options if not one.startswith("generation.")])
     result = train("sft", config, quiet=True)
     (loss,) = [row["loss"] for row in result.history if "loss" in row]
     assert 0 < loss < 10
