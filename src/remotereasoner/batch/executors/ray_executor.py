@@ -122,7 +122,7 @@ class RayExecutor:
         if workers is not None and workers < 1:
             raise UsageError(f"workers must be 1 or more, got {workers}")
         if address is not None and address.startswith("ray://"):
-            raise UsageError("ray:// cuts a driver off when its connection breaks: start it on a machine of the cluster")
+            raise UsageError("ray:// breaks off with its connection: start the driver on a machine of the cluster")
         for option, value in (("start_timeout_s", start_timeout_s), ("unit_timeout_s", unit_timeout_s)):
             if value is not None and not value > 0:
                 raise UsageError(f"{option} must be above 0 seconds, got {value}")
