@@ -46,6 +46,7 @@ SCRIPTS = {
         "One question about one new image, end to end, in a fresh process.",
     ),
     "survey.py": ("Surveying", None, "A large raster beside a bare rasterio loop, and other slicers if installed."),
+    "batch.py": ("Batches", None, "Ledger, overhead, workers and many items: see the script's first lines."),
     "synth.py": ("The synthetic world", None, "Pictures, labels and questions written, processes started."),
 }
 
