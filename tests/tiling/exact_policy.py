@@ -50,7 +50,10 @@ def boxes_of(frames: Sequence[tuple[slice, slice]]) -> list[Box]:
 class ExactEngine:
     """Boxes of all pieces in the picture it is given; ``seen`` counts pictures, ``sizes`` are theirs."""
 
-    def __init__(self, answer: Callable[[UInt8Array], Sequence[Sequence[float]]] | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[UInt8Array], Sequence[Sequence[float]]] | None = None, codec: str = "pixels"
+    ) -> None:
+        self._codec = codec_by_name(codec)
         self._answer = answer or (lambda pixels: boxes_of(components(numbers(pixels))[1]))
         self.seen = 0
         self.sizes: set[tuple[int, int]] = set()
@@ -61,7 +64,7 @@ class ExactEngine:
 
     @property
     def codec(self) -> CoordinateCodec:
-        return codec_by_name("pixels")
+        return self._codec
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Completion]:
         return [self._complete(prompt) for prompt in prompts]
@@ -70,13 +73,25 @@ class ExactEngine:
         self.seen += 1
         size_hw = (prompt.image.shape[0], prompt.image.shape[1])
         self.sizes.add(size_hw)
+        grid_hw = self.codec.grid_hw(size_hw)
+        boxes = self._written(self._answer(prompt.image), size_hw, grid_hw)
         # Numbered, because pieces may have the same box: the parser would take these for one box said twice.
-        listed = [{"bbox_2d": list(box), "label": str(k)} for k, box in enumerate(self._answer(prompt.image))]
-        return Completion(f"<think>By colour.</think><answer>{json.dumps(listed)}</answer>", "stop", size_hw)
+        listed = [{"bbox_2d": box, "label": str(k)} for k, box in enumerate(boxes)]
+        return Completion(f"<think>By colour.</think><answer>{json.dumps(listed)}</answer>", "stop", grid_hw)
+
+    def _written(
+        self, boxes: Sequence[Sequence[float]], size_hw: tuple[int, int], grid_hw: tuple[int, int]
+    ) -> list[list[float]]:
+        """In the codec's coordinates, whole numbers as models write them."""
+        if self.codec.name == "pixels" or not len(boxes):
+            return [list(box) for box in boxes]
+        corners = np.array(boxes, dtype=np.float64).reshape(-1, 2)
+        encoded = self.codec.encode_xy(corners, grid_hw=grid_hw, image_hw=size_hw)
+        return np.round(encoded).astype(int).reshape(-1, 4).tolist()
 
 
 class ExactSegmenter:
-    """The piece that each box is the frame of."""
+    """The piece that each box is the frame of, to half a pixel: codecs round."""
 
     name = "exact"
 
@@ -87,13 +102,13 @@ class ExactSegmenter:
         points_xy: Sequence[Sequence[PointXy]] | None = None,
     ) -> list[InstanceMask]:
         pieces, frames = components(numbers(scene.pixels))
-        assert [tuple(box) for box in boxes_xyxy] == boxes_of(frames)
+        assert [tuple(map(round, box)) for box in boxes_xyxy] == boxes_of(frames)
         return [
             InstanceMask(pieces[frame] == number, (frame[1].start, frame[0].start), 1.0)
             for number, frame in enumerate(frames, start=1)
         ]
 
 
-def exact_reasoner() -> tuple[Reasoner, ExactEngine]:
-    engine = ExactEngine()
+def exact_reasoner(codec: str = "pixels") -> tuple[Reasoner, ExactEngine]:
+    engine = ExactEngine(codec=codec)
     return Reasoner(engine, ExactSegmenter()), engine

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-from exact_policy import ExactSegmenter, Ids, colours, components, exact_reasoner
+import rasterio
+from affine import Affine
+from exact_policy import ExactSegmenter, colours, components, exact_reasoner, numbers
 from puzzle_scenes import SIDE, puzzle
 
-from remotereasoner import InstanceMask, Result, Scene
-from remotereasoner.tiling.assemble import merge_fragments
-from remotereasoner.tiling.looking import Fragment
-from remotereasoner.tiling.windows import WindowPlan, plan_windows
-from remotereasoner.transform.polygons import masks_to_polygons
-from remotereasoner.types import BoxXyxy
+from remotereasoner import Result, Scene
 
+UTM = {"crs": "EPSG:32618", "transform": Affine(0.5, 0, 4e5, 0, -0.5, 4.2e6)}
 SCENES, GROUPS = 150, 10
 # (tile, overlap): from one shared pixel to windows that are nearly the same, and sizes that do not divide the side.
 GRIDS = (
@@ -24,70 +22,48 @@ GRIDS = (
 )  # fmt: skip
 
 
-def outlines(result: Result) -> set[tuple[object, ...]]:
-    """Every finding as its exact pixels and its box."""
-    return {(f.mask.offset_xy, f.mask.mask.shape, f.mask.mask.tobytes(), f.box_xyxy) for f in result.findings}
+CODECS = ("pixels", "0-1000")  # the second one rounds: a thousandth of the window, as text
 
 
-def fragments_of(ids: Ids, plan: WindowPlan) -> list[Fragment]:
-    """What the exact policy and segmenter show in each window, without the text between them."""
-    found = []
-    for index in range(len(plan)):
-        x, y, width, height = plan.window(index)
-        pieces, frames = components(ids[y : y + height, x : x + width])
-        for number, frame in enumerate(frames):
-            offset = (x + frame[1].start, y + frame[0].start)
-            found.append((index, number, InstanceMask(pieces[frame] == number + 1, offset, 1.0)))
-    masks = [mask for _, _, mask in found]
-    return [
-        Fragment(index, number, frame_of(mask), mask, outline, None, None)
-        for (index, number, mask), outline in zip(found, masks_to_polygons(masks), strict=True)
-    ]
+def masks_of(result: Result) -> set[tuple[object, ...]]:
+    """Every finding as its exact pixels."""
+    return {(f.mask.offset_xy, f.mask.mask.shape, f.mask.mask.tobytes()) for f in result.findings}
 
 
-def frame_of(mask: InstanceMask) -> BoxXyxy:
-    (x, y), (height, width) = mask.offset_xy, mask.mask.shape
-    return (float(x), float(y), float(x + width), float(y + height))
-
-
-def ious_with(masks: Sequence[InstanceMask], pieces: np.ndarray) -> list[float]:
-    """Of each mask, with the piece of the scene in which its first pixel lies."""
-    area = np.bincount(pieces.ravel())
-    found = []
-    for mask in masks:
-        (x, y), pixels = mask.offset_xy, mask.mask
-        inside = pieces[y : y + pixels.shape[0], x : x + pixels.shape[1]][pixels]
-        common = int((inside == inside[0]).sum())
-        found.append(common / (len(inside) + int(area[inside[0]]) - common))
-    return found
+def frames_of(result: Result) -> np.ndarray:
+    """(N, 4) of each finding's mask."""
+    corners = np.array([f.mask.offset_xy for f in result.findings])
+    return np.hstack([corners, corners + np.array([f.mask.mask.shape[::-1] for f in result.findings])])
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_windows_change_nothing(group: int) -> None:
-    """150 scenes, each in 12 grids: the same objects as without windows."""
-    for seed in range(group, SCENES, GROUPS):
-        ids = puzzle(seed)
-        pieces, frames = components(ids)
-        for tile, overlap in GRIDS:
-            plan = plan_windows(ids.shape, tile, overlap)
-            merged = merge_fragments(fragments_of(ids, plan), plan.bounds, ids.shape)
-            assert len(merged) == len(frames), (seed, tile, overlap)
-            assert min(ious_with([item.mask for item in merged], pieces)) >= 0.99, (seed, tile, overlap)
-            assert [item.box_xyxy for item in merged] == [frame_of(item.mask) for item in merged]
+def test_windows_change_nothing(tmp_path: Path, group: int) -> None:
+    """150 scenes, each in 12 grids, from file to result: pixel for pixel the objects of the untiled answer.
 
-
-@pytest.mark.parametrize("group", range(GROUPS))
-def test_nor_from_question_to_result(group: int) -> None:
-    """The same scenes through everything, each in one of the grids: pixel for pixel the untiled result."""
-    reasoner, _ = exact_reasoner()
+    Every tiling goes through all of it: the raster opened, windows read, the prompt, a policy without error that writes
+    its boxes as text in its coordinates, the parser, exact masks, outlines and the merge.
+    """
+    reasoners = [exact_reasoner(codec)[0] for codec in CODECS]
+    tilings = 0
     for seed in range(group, SCENES, GROUPS):
-        scene = Scene.from_array(colours(puzzle(seed)))
-        tile, overlap = GRIDS[seed // GROUPS % len(GRIDS)]
-        whole = reasoner.survey(scene, "What is here?", tile_px=SIDE)
-        tiled = reasoner.survey(scene, "What is here?", tile_px=tile, overlap_px=overlap, exhaustive=True)
-        assert (tiled.status, tiled.count) == (whole.status, whole.count), (seed, tile, overlap)
-        assert outlines(tiled) == outlines(whole), (seed, tile, overlap)
-        assert {f.views.agreement for f in tiled.findings if f.views is not None} <= {None, 1.0}
+        path = tmp_path / f"{seed}.tif"
+        pixels = colours(puzzle(seed))
+        layout = {"tiled": True, "blockxsize": 64, "blockysize": 64, "photometric": "RGB"}
+        with rasterio.open(path, "w", "GTiff", SIDE, SIDE, 3, dtype="uint8", **UTM, **layout) as target:
+            target.write(np.moveaxis(pixels, 2, 0))
+        whole = reasoners[0].survey(Scene.from_array(pixels), "What is here?", tile_px=SIDE)
+        assert (whole.provenance.survey or {})["mode"] == "single"
+        assert whole.count == len(components(numbers(pixels))[1])
+        for k, (tile, overlap) in enumerate(GRIDS):
+            reasoner = reasoners[(k + seed) % 2]
+            tiled = reasoner.survey(path, "What is here?", tile_px=tile, overlap_px=overlap, exhaustive=True)
+            where = (seed, tile, overlap)
+            assert (tiled.status, tiled.count) == (whole.status, whole.count), where
+            assert masks_of(tiled) == masks_of(whole), where
+            assert np.abs(np.array(tiled.boxes) - frames_of(tiled)).max() <= (k + seed) % 2 * 0.1, where
+            assert {f.views.agreement for f in tiled.findings if f.views is not None} <= {None, 1.0}, where
+            tilings += 1
+    assert tilings == SCENES // GROUPS * len(GRIDS)
 
 
 def test_the_scenes_hold_what_they_promise() -> None:
