@@ -23,6 +23,6 @@ def area_regions(areas: dict[str, UInt8Array]) -> list[Thing]:
         sizes = np.bincount(labels.ravel(), minlength=count)
         for k, window in enumerate(find_objects(labels), start=1):
             if sizes[k] >= MIN_REGION_PX:
-                region = np.where(labels[window] == k, np.uint8(255), np.uint8(0))
+                region = cv2.compare(np.ascontiguousarray(labels[window]), k, cv2.CMP_EQ)
                 found.append(Thing(name, window[1].start, window[0].start, region, int(sizes[k])))
     return found

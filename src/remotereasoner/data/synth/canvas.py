@@ -45,7 +45,8 @@ _CUTS = frozenset(
 
 
 def _fixed(points: FloatArray, x: int, y: int) -> np.ndarray:
-    return np.rint((points - (x, y)) * (1 << _SHIFT)).astype(np.int32)
+    moved = points - (x, y) if x or y else points
+    return np.rint(moved * (1 << _SHIFT)).astype(np.int32)
 
 
 class Canvas:
@@ -89,9 +90,9 @@ class Canvas:
 
     def _window(self, outlines: Sequence[FloatArray]) -> tuple[int, int, int, int] | None:
         points = outlines[0] if len(outlines) == 1 else np.concatenate(outlines)
-        low, high = points.min(0), points.max(0)
-        x1, y1 = max(0, math.floor(low[0]) - 1), max(0, math.floor(low[1]) - 1)
-        x2, y2 = min(self.side, math.ceil(high[0]) + 2), min(self.side, math.ceil(high[1]) + 2)
+        xs, ys = points.T.tolist()  # outlines are short: Python's min is three times faster than numpy's
+        x1, y1 = max(0, math.floor(min(xs)) - 1), max(0, math.floor(min(ys)) - 1)
+        x2, y2 = min(self.side, math.ceil(max(xs)) + 2), min(self.side, math.ceil(max(ys)) + 2)
         return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
     def is_free(self, outline: FloatArray, layers: int) -> bool:
