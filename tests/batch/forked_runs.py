@@ -1,7 +1,7 @@
 """Runs of the command line in children of one process that has loaded everything: quick to start, real to kill.
 
-Started as a script it reads one JSON line a run, ``{"args": […], "failpoint": "name:n" or null, "kill_after_s": …}``,
-forks, and answers with one line ``{"status": …, "output": …}``: the exit code, or minus the signal.
+Started as a script it reads one JSON line a run, ``{"args": […], "failpoint": "name:n" or null, "kill_after_s": …,
+"largest_file": …}``, forks, and answers with one line ``{"status": …, "output": …}``: exit code, or minus the signal.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -37,11 +38,20 @@ _HEAVY = (
 class Runner:
     process: subprocess.Popen[str]
 
-    def run(self, *args: str, failpoint: str | None = None, kill_after_s: float | None = None) -> tuple[int, str]:
-        """(exit code or minus the signal, what was written) of ``remotereasoner ARGS``."""
+    def run(
+        self,
+        *args: str,
+        failpoint: str | None = None,
+        kill_after_s: float | None = None,
+        largest_file: int | None = None,
+    ) -> tuple[int, str]:
+        """(exit code or minus the signal, what was written) of ``remotereasoner ARGS``.
+
+        ``largest_file``: bytes beyond which no file may grow, as on a disk that is full.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        wish = {"args": args, "failpoint": failpoint, "kill_after_s": kill_after_s}
+        wish = {"args": args, "failpoint": failpoint, "kill_after_s": kill_after_s, "largest_file": largest_file}
         self.process.stdin.write(json.dumps(wish) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
@@ -74,6 +84,8 @@ def _child(wish: dict[str, Any], output: int) -> None:
     if wish["failpoint"]:
         os.environ[failpoints.VARIABLE] = wish["failpoint"]
         importlib.reload(failpoints)
+    if wish["largest_file"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wish["largest_file"],) * 2)
     code = main(wish["args"])
     sys.stdout.flush()
     os._exit(code)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,29 @@ def test_killed_at_a_failpoint(
     assert status == 0, output
     check_whole(tmp_path / "out", 12)
     assert outputs_of(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.parametrize("largest_file", [1_000, 60_000, 150_000])
+def test_a_disk_that_is_full_for_results_or_for_the_ledger(tmp_path: Path, forked: Runner, largest_file: int) -> None:
+    """1,000 bytes are too few for a ledger, 60,000 for some of its growth, 150,000 for more of it."""
+    images, model = write_archive(tmp_path / "images", 60), write_script(tmp_path)
+    args = command(images, tmp_path / "out", model, *QUESTIONS, options=("--no-tables",))
+    status, output = forked.run(*args, largest_file=largest_file)
+    assert status == 1, output
+    assert "nothing that is finished is lost" in " ".join(output.split())
+    status, output = forked.run(*args)
+    assert status == 0, output
+    check_whole(tmp_path / "out", 120)
+
+
+def test_two_runs_at_a_time_do_nothing_twice(tmp_path: Path) -> None:
+    images, model = write_archive(tmp_path / "images", 80), write_script(tmp_path)
+    args = command(images, tmp_path / "out", model, options=("--json", "--no-tables"))
+    with runner() as one, runner() as two, ThreadPoolExecutor(2) as pool:
+        ended = [run.result() for run in [pool.submit(found.run, *args) for found in (one, two)]]
+    assert [status for status, _ in ended] == [0, 0], ended
+    assert sum(json.loads(output)["concluded"] for _, output in ended) == 80
+    check_whole(tmp_path / "out", 80)
 
 
 def _killed_at_random(folder: Path, forked: Runner, *, items: int, kills: int, longest_s: float) -> int:

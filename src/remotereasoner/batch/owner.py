@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sqlite3
@@ -78,7 +79,7 @@ class Heartbeat:
     """
 
     def __init__(self, path: Path, owner: int, *, lease_s: float = LEASE_S) -> None:
-        self._path = path
+        self._connection = connect(path)
         self._owner = owner
         self._lease_s = lease_s
         self._end = threading.Event()
@@ -91,16 +92,12 @@ class Heartbeat:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._end.set()
         self._thread.join()
+        self._connection.close()
 
     def _beat(self) -> None:
-        connection = connect(self._path)
-        try:
-            while not self._end.wait(self._lease_s / 4):
-                try:
-                    connection.execute(
-                        "UPDATE owners SET lease_until = ? WHERE id = ?", (time.time() + self._lease_s, self._owner)
-                    )
-                except sqlite3.OperationalError:
-                    continue
-        finally:
-            connection.close()
+        while not self._end.wait(self._lease_s / 4):
+            # A full disk or a ledger that is busy: the next beat may succeed.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._connection.execute(
+                    "UPDATE owners SET lease_until = ? WHERE id = ?", (time.time() + self._lease_s, self._owner)
+                )

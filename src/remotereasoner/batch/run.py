@@ -19,6 +19,7 @@ from remotereasoner.batch.hashing import FileHasher, Hasher
 from remotereasoner.batch.interrupts import Interrupts
 from remotereasoner.batch.item_files import check_formats
 from remotereasoner.batch.items import Entry, Recipe
+from remotereasoner.batch.layout import ITEMS_NAME
 from remotereasoner.batch.ledger import Ledger, PlanKey, RunKey
 from remotereasoner.batch.ledger_view import LedgerView
 from remotereasoner.batch.outputs import Outputs, require_outputs
@@ -120,7 +121,7 @@ class BatchRun:
         version = self.code_version or package_version()
         run = ledger.begin(self._plan_key(naming, version), self.executor.name, Owner.this())
         if not ledger.others_at_work(run):
-            sweep([self.out, *(folder for folder in self.out.iterdir() if folder.is_dir() and folder.name != "items")])
+            sweep(_unswept(self.out))
         keys = Keys(self.recipe, naming.identity, version)
         ending: Ending = "stopped"
         reason: str | None = None
@@ -189,6 +190,15 @@ class BatchRun:
 class _Naming:
     source: str
     identity: str
+
+
+def _unswept(out: Path) -> list[Path]:
+    """Folders in which a killed run may have left temporary files. Not those of items: whoever takes over their claims
+    looks there.
+    """
+    above = [folder for folder in out.iterdir() if folder.is_dir() and folder.name != ITEMS_NAME]
+    catalogues = [folder for folder in out.glob("stac/*/*") if not (folder / "catalog.json").exists()]
+    return [out, *above, *out.glob("stac/*"), *catalogues]
 
 
 def _open_ledger(out: Path) -> Ledger:
