@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import find_objects
 
 from remotereasoner.data.synth._cv2 import cv2
 from remotereasoner.data.synth.thing import Thing
@@ -21,8 +20,10 @@ def area_regions(areas: dict[str, UInt8Array]) -> list[Thing]:
     for name, mask in areas.items():
         count, labels = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_32S)
         sizes = np.bincount(labels.ravel(), minlength=count)
-        for k, window in enumerate(find_objects(labels), start=1):
-            if sizes[k] >= MIN_REGION_PX:
-                region = cv2.compare(np.ascontiguousarray(labels[window]), k, cv2.CMP_EQ)
-                found.append(Thing(name, window[1].start, window[0].start, region, int(sizes[k])))
+        for k in np.flatnonzero(sizes >= MIN_REGION_PX).tolist():
+            if k:  # 0 is what belongs to no region
+                region = cv2.compare(labels, k, cv2.CMP_EQ)
+                x, y, width, height = cv2.boundingRect(region)
+                region = np.ascontiguousarray(region[y : y + height, x : x + width])
+                found.append(Thing(name, x, y, region, int(sizes[k])))
     return found
