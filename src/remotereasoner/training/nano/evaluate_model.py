@@ -163,7 +163,13 @@ def main() -> None:
             ceiling = read_faultlessly(sample, listing, completion.references)
             by_name = [completion.references[n] for n in keyword_answer(sample["query"], listing)]
             judge(scores, sample, answer, ceiling, by_name, boxes)
-            told = {"status": answer.status, "predicted": answer.boxes_xyxy, "completion": completion.text}
+            told = {
+                "status": answer.status,
+                "predicted": answer.boxes_xyxy,
+                "completion": completion.text,
+                "references": completion.references,
+                "image_hw": pixels.shape[:2],
+            }
             predictions.append({**sample, **told})
     report = {
         "samples": len(predictions),
