@@ -220,6 +220,7 @@ def test_the_merged_view_is_streamed_in_row_groups(
     whole = geopandas.read_parquet(write_all(batch, entries_per_part=1))
     (batch.out / "findings.parquet").unlink()
     monkeypatch.setattr(merged, "_GROUP_ROWS", 3)
+    monkeypatch.setattr(merged, "_ITEM_GROUP_ROWS", 4)
     path = write_all(batch, entries_per_part=1)
     assert pyarrow.parquet.ParquetFile(path).num_row_groups == 3  # 12 findings, whole parts of 2
     assert geopandas.read_parquet(path).equals(whole)

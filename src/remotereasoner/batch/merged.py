@@ -29,6 +29,7 @@ __all__ = ["FINDINGS_NAME", "ITEMS_TABLE_NAME", "ITEM_COLUMNS", "write_items_tab
 FINDINGS_NAME = "findings.parquet"
 ITEMS_TABLE_NAME = "items.parquet"
 _GROUP_ROWS = 50_000
+_ITEM_GROUP_ROWS = 10_000  # these come through Python, a row at a time
 _GROUP_BYTES = 64 << 20
 
 ITEM_COLUMNS: dict[str, Kind] = {
@@ -113,7 +114,7 @@ def write_items_table(out: Path, view: LedgerView) -> Path:
     geos: list[dict[str, Any]] = []
     with whole_file(path) as temporary, parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
         total = 0
-        while page := list(itertools.islice(rows, _GROUP_ROWS)):
+        while page := list(itertools.islice(rows, _ITEM_GROUP_ROWS)):
             table = arrow_table(ITEM_COLUMNS, [_item_row(row) for row in page], pixel_outlines=False)
             geos.append(geo_of(table))
             writer.write_table(table)
