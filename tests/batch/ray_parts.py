@@ -6,7 +6,9 @@ Import this before Ray: it tells it to listen on the loopback address only and t
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,8 +132,10 @@ def two_nodes(cpus: int = 1) -> Iterator[Any]:
     """A cluster of two nodes, not connected to."""
     from ray.cluster_utils import Cluster
 
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = FOLDER
+    folder = tempfile.mkdtemp(prefix="rr-ray-")  # short: sockets lie in it
+    own = {"PYTHONPATH": FOLDER, "RAY_TMPDIR": folder}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
     options: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     options["_system_config"] = _SYSTEM
     cluster = Cluster(initialize_head=True, head_node_args=options)
@@ -141,9 +145,11 @@ def two_nodes(cpus: int = 1) -> Iterator[Any]:
         yield cluster
     finally:
         cluster.shutdown()
-        del os.environ["PYTHONPATH"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager
