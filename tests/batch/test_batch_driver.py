@@ -146,6 +146,21 @@ def test_only_the_guilty_question_is_quarantined(tmp_path: Path) -> None:
     assert run(tmp_path, work, questions=("A", "B", "C"))[1].asked == []
 
 
+def test_an_executor_without_workers_is_asked_until_it_has_some(tmp_path: Path) -> None:
+    class Late(ScriptedExecutor):
+        looked = 0
+
+        def collect(self, timeout_s: float) -> list[UnitOutcome | UnitLost]:
+            self.looked += 1
+            self.room = 4 if self.looked > 3 else 0
+            return super().collect(timeout_s)
+
+    late = Late(well, room=0)
+    batch = BatchRun(tmp_path, late, questions=("A",), tables=False)
+    outcome = batch.execute(lambda: entries(5), source="test", hasher=lambda entry: Content(entry.name))
+    assert (outcome.done, len(late.asked)) == (5, 5)
+
+
 def test_a_lost_machine_is_nobodys_fault(tmp_path: Path) -> None:
     losses: Counter[str] = Counter()
 

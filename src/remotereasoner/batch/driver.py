@@ -220,19 +220,22 @@ class Driver:
 
     def _collect(self) -> None:
         """Wait for outcomes no longer than what was gathered may wait for the disk."""
-        if self._out:
-            is_hungry = len(self._out) < self._executor.capacity and not self._planner.is_exhausted
+        capacity = self._executor.capacity
+        if self._out or capacity < 1:  # without workers, an executor looks for new ones here
+            is_hungry = len(self._out) < capacity and not self._planner.is_exhausted
             self._receive(_HUNGRY_S if is_hungry else _GATHER_S if len(self._gathered) else _WAIT_S)
-        elif not len(self._gathered) and self._planner.is_exhausted:
+        elif not (len(self._gathered) or self._stock):
             self._rest()
 
     def _rest(self) -> None:
         """Nothing is out: an item waits for its next attempt, or another driver has the last ones."""
         waiting_s = self._ledger.next_open_s(self._run)
-        if waiting_s is None or waiting_s > 0:
-            if waiting_s is None and not self._ledger.held_by_others(self._run):
-                return
-            time.sleep(_WAIT_S if waiting_s is None else min(waiting_s, _WAIT_S))
+        if waiting_s == 0:
+            return
+        if waiting_s is not None:
+            time.sleep(min(waiting_s, _WAIT_S))
+        elif self._planner.is_exhausted and self._ledger.held_by_others(self._run):
+            time.sleep(_WAIT_S)
             if time.monotonic() - self._looked_around > _TAKE_OVER_EVERY_S:
                 self._looked_around = time.monotonic()
                 self._take_over()
