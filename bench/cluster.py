@@ -27,7 +27,7 @@ import numpy as np
 
 from remotereasoner.batch.items import Ask, ImageRef, ItemDone, ItemFailed, Recipe, Unit
 
-TILES = 16
+TILES = 6
 UNITS = 300
 KILLER = 10
 

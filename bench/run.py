@@ -47,6 +47,11 @@ SCRIPTS = {
     ),
     "survey.py": ("Surveying", None, "A large raster beside a bare rasterio loop, and other slicers if installed."),
     "batch.py": ("Batches", None, "Ledger, overhead, workers and many items: see the script's first lines."),
+    "cluster.py": (
+        "On a cluster",
+        "| what | measured | |",
+        "One core, the Ray executor, and Ray Data as a stream of units; see [clusters](cluster.md).",
+    ),
     "synth.py": ("The synthetic world", None, "Pictures, labels and questions written, processes started."),
 }
 
