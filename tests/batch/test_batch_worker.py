@@ -128,6 +128,22 @@ def test_codes(error: RemoteReasonerError, code: str, transient: bool) -> None:
     assert failure_of("k", error) == ItemFailed("k", code, "no", transient)
 
 
+def test_the_number_of_threads_is_the_recipe_s_and_only_while_it_works(image: Path) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    seen: list[int] = []
+
+    def script(prompt: Prompt) -> str:
+        seen.append(torch.get_num_threads())
+        return ANSWER
+
+    for threads in (1, 3):
+        worker(Recipe(threads=threads), script).work(unit(image, "A"))
+    assert seen == [1, 3]
+    assert torch.get_num_threads() == before
+
+
 def test_formats_are_checked() -> None:
     check_formats(("geojson", "mask"))
     with pytest.raises(UsageError, match="unknown format 'shp'"):

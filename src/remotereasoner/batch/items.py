@@ -42,6 +42,8 @@ class Recipe:
     attention: str | None = None
     max_side_px: int | None = None
     """Scenes are read no larger than this, for one look each."""
+    threads: int = 1
+    """Of a worker's arithmetic in torch. Sums depend on how they are shared out, and so the last digits of a result."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -103,6 +103,8 @@ class BatchRun:
     def _check(self) -> None:
         SurveyOptions(**self.recipe.survey)
         check_formats(self.recipe.formats)
+        if self.recipe.threads < 1:
+            raise UsageError(f"threads must be 1 or more, got {self.recipe.threads}")
         if self.task != "caption" and not all(clean_question(question) for question in self.questions):
             raise UsageError("a question is empty: give words, or --task caption")
         if self.tables:

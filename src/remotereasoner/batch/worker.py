@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from remotereasoner.batch import failpoints
@@ -87,7 +89,8 @@ class BatchWorker:
 
     def work(self, unit: Unit) -> tuple[ItemDone | ItemFailed, ...]:
         """See :class:`Worker`."""
-        return tuple(self._one(unit, ask) for ask in unit.asks)
+        with _torch_threads(self._recipe.threads):
+            return tuple(self._one(unit, ask) for ask in unit.asks)
 
     def _one(self, unit: Unit, ask: Ask) -> ItemDone | ItemFailed:
         """Broad on purpose, and the only place of a batch that is: one item must not end a run over an archive. What
@@ -152,6 +155,21 @@ def failure_of(key: str, error: RemoteReasonerError) -> ItemFailed:
     codes = ((CoordinateError, "coordinate"), (UsageError, "usage"), (ModelError, "model"), (ExportError, "export"))
     code = next((word for kind, word in codes if isinstance(error, kind)), "failed")
     return ItemFailed(key, code, str(error))
+
+
+@contextlib.contextmanager
+def _torch_threads(number: int) -> Iterator[None]:
+    """As many, whatever else runs here, so that the number of workers has no effect on what they give."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _load(recipe: Recipe, engine: Mapping[str, Any]) -> Reasoner:

@@ -84,6 +84,9 @@ def batch() -> None:
     "--workers", type=click.IntRange(min=1), help="Models that work at a time.  [default: 1; with ray: what has room]"
 )
 @click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of each worker; part of the recipe."
+)
+@click.option(
     "--unit-timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
@@ -201,6 +204,7 @@ def _recipe(task: Task, options: dict[str, Any]) -> Recipe:
         quantization=settings.quantization,
         attention=settings.attention,
         max_side_px=settings.max_side_px,
+        threads=options["threads"],
     )
 
 
