@@ -225,7 +225,8 @@ def test_a_driver_that_is_killed_takes_its_cluster_along(home: Path, images: Pat
             assert time.monotonic() < end
             time.sleep(0.05)
         family = psutil.Process(process.pid).children(recursive=True)
-        listening = [c.laddr.ip for one in family for c in one.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        sockets = [c for one in (psutil.Process(process.pid), *family) for c in one.net_connections("tcp")]
+        listening = [c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN]
         mortal = [one for one in family if one.name() not in AGENTS]
         process.kill()
     assert len(listening) > 3
