@@ -48,6 +48,8 @@ def worker(recipe: Recipe, script: object = ANSWER, segmenter: BoxSegmenter | No
 
 
 def test_files_and_summary(image: Path) -> None:
+    import torch  # loaded, but no part of this: another process would not have it
+
     formats = ("coco", "contour", "csv", "geojson", "label-studio", "mask", "overlay")
     [item] = worker(Recipe(formats=formats)).work(unit(image, "Where?"))
     assert isinstance(item, ItemDone)
@@ -64,6 +66,8 @@ def test_files_and_summary(image: Path) -> None:
     result = Result.from_json(item.files["result.json"])
     assert (result.provenance.started_utc, result.provenance.finished_utc) == (NO_TIME, NO_TIME)
     assert (result.provenance.seconds, result.completion.seconds) == ({}, None)
+    assert torch.__version__ not in result.provenance.versions.values()
+    assert {"numpy", "gdal", "remotereasoner"} <= set(result.provenance.versions)
     [again] = worker(Recipe(formats=formats)).work(unit(image, "Where?"))
     assert isinstance(again, ItemDone)
     assert again.files == item.files

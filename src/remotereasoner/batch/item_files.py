@@ -14,6 +14,7 @@ from remotereasoner.export.geojson import result_to_pixel_json
 from remotereasoner.export.mask_raster import mask_tiff
 from remotereasoner.export.pictures import contour_png, overlay_png
 from remotereasoner.export.shaping import shape_result
+from remotereasoner.provenance import Provenance
 
 if TYPE_CHECKING:
     from remotereasoner.result import Result
@@ -24,6 +25,15 @@ ITEM_FORMATS = (*get_args(VectorFormat), "mask", "contour", "overlay")
 """What ``Recipe.formats`` may name, beside the result itself."""
 NO_TIME = "1970-01-01T00:00:00.000Z"
 """Stands where a result says when it was made: GeoPackage has no word for never. The true times are in the ledger."""
+
+
+_LIBRARIES = {
+    "embedded": frozenset({"torch", "transformers"}),
+    "transformers": frozenset({"torch", "transformers"}),
+    "vllm": frozenset({"torch", "transformers", "vllm"}),
+    "sam2": frozenset({"torch", "transformers"}),
+}
+"""What an engine or a segmenter computes with, beside what every result needs."""
 
 
 def check_formats(names: tuple[str, ...]) -> None:
@@ -71,9 +81,23 @@ def _vectors(result: Result, recipe: Recipe) -> dict[str, bytes]:
 
 
 def without_times(result: Result) -> Result:
-    """The same result, its times blanked."""
-    provenance = replace(result.provenance, started_utc=NO_TIME, finished_utc=NO_TIME, seconds={})
+    """The same result, its times blanked; of its versions, those of libraries that had a part in it."""
+    provenance = replace(
+        result.provenance,
+        started_utc=NO_TIME,
+        finished_utc=NO_TIME,
+        seconds={},
+        versions=_versions_of_use(result.provenance),
+    )
     return replace(result, provenance=provenance, completion=replace(result.completion, seconds=None))
+
+
+def _versions_of_use(provenance: Provenance) -> dict[str, str]:
+    """Without libraries that this process has loaded for something else: another one may not have."""
+    segmenter = (provenance.segmenter or "").partition(" ")[0].partition(":")[0]
+    used = _LIBRARIES.get(provenance.model.engine, frozenset()) | _LIBRARIES.get(segmenter, frozenset())
+    optional = frozenset().union(*_LIBRARIES.values())
+    return {name: version for name, version in provenance.versions.items() if name not in optional or name in used}
 
 
 def item_summary(result: Result) -> dict[str, Any]:
