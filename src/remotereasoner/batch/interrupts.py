@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
 __all__ = ["Interrupts"]
 
+_SAME_S = 1.0  # `timeout` and some supervisors signal process and group: that is one wish
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -20,6 +22,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.wanted = False
+        self._since = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -33,6 +36,7 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        if self.wanted:
+        if not self.wanted:
+            self.wanted, self._since = True, time.monotonic()
+        elif time.monotonic() - self._since > _SAME_S:
             raise KeyboardInterrupt
-        self.wanted = True
