@@ -44,6 +44,8 @@ def test_log_probs_entropies_and_gradients_are_those_of_repeated_prompts(tempera
     ids = torch.cat([inputs["input_ids"], completions], 1)
     mask = torch.cat([inputs["attention_mask"], torch.ones_like(completions)], 1)
     weights = torch.randn(completions.shape)
+    order = torch.randperm(len(ids))  # as the trainer shuffles them
+    ids, mask, completions = ids[order], mask[order], completions[order]
 
     logits = model(input_ids=ids, attention_mask=mask).logits[:, -LENGTH - 1 : -1] / temperature
     each = F.log_softmax(logits, -1)
@@ -52,7 +54,7 @@ def test_log_probs_entropies_and_gradients_are_those_of_repeated_prompts(tempera
     gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     model.zero_grad()
 
-    found, entropies = completion_log_probs(model, ids, mask, LENGTH, SIZE, temperature)
+    found, entropies = completion_log_probs(model, ids, mask, LENGTH, temperature)
     (found * weights).sum().backward()
     assert torch.allclose(found, expected, atol=1e-5)
     assert torch.allclose(entropies, -(each.exp() * each).sum(-1), atol=1e-5)

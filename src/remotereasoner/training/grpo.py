@@ -77,9 +77,13 @@ class GrpoRun(RunTrainer, GRPOTrainer):
             ) from error
 
     def _shares_prompts(self, size: int) -> bool:
-        """Of a policy that reads text only the prompt is computed once for its completions."""
+        """Of a policy that reads text only the prompt is computed once for its completions.
+
+        Not where activations are checkpointed: layers that are computed again keep no keys and values.
+        """
         plain = not (self.run.policy.sees_images or self.use_vllm or self.use_transformers_continuous_batching)
-        return plain and size > 1 and self.accelerator.num_processes == 1
+        keeps = not self.model.is_gradient_checkpointing
+        return plain and keeps and size > 1 and self.accelerator.num_processes == 1
 
     def _generate_shared(self, prompt_ids: list[list[int]], size: int) -> list[list[int]]:
         longest = max(len(ids) for ids in prompt_ids)
@@ -105,13 +109,13 @@ class GrpoRun(RunTrainer, GRPOTrainer):
         *arguments: Any,
         **named: Any,
     ) -> Any:
-        size = group_size([ids.tolist() for ids in input_ids[:, :-logits_to_keep]])
-        if not self._shares_prompts(size):
+        if not self._shares_prompts(self.num_generations or 1):
             return super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, *arguments, **named
             )
-        with self.accelerator.autocast():
-            return *completion_log_probs(model, input_ids, attention_mask, logits_to_keep, size, self.temperature), None
+        with self.accelerator.autocast():  # the trainer has shuffled the rows
+            found = completion_log_probs(model, input_ids, attention_mask, logits_to_keep, self.temperature)
+        return *found, None
 
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: Any, completions: Any, completion_ids_list: list[list[int]]

@@ -38,28 +38,30 @@ def generate_in_groups(model: Any, inputs: dict[str, Tensor], size: int, **optio
 
 
 def completion_log_probs(
-    model: Any, input_ids: Tensor, attention_mask: Tensor, length: int, size: int, temperature: float
+    model: Any, input_ids: Tensor, attention_mask: Tensor, length: int, temperature: float
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of each completion token and the entropy there, both (B, ``length``), float32.
 
     ``input_ids``, ``attention_mask`` (B, T): prompts padded on the left, then ``length`` places of completions padded
-    on the right; every prompt stands ``size`` times in a row. Both as of probabilities at ``temperature``. Prompts are
-    computed one at a time, so that none is padded. Where a completion is padded, the numbers mean nothing.
+    on the right, in any order. Both as of probabilities at ``temperature``. Prompts are computed one at a time, so that
+    none is padded. Where a completion is padded, the numbers mean nothing.
     """
+    end = input_ids.shape[1] - length
+    rows_of: dict[tuple[int, ...], list[int]] = {}
+    for row, (ids, mask) in enumerate(zip(input_ids[:, :end], attention_mask[:, :end], strict=True)):
+        rows_of.setdefault(tuple(ids[mask > 0].tolist()), []).append(row)
     log_probs, entropies = [], []
-    prompt_end = input_ids.shape[1] - length
-    for first in range(0, len(input_ids), size):
-        rows = slice(first, first + size)
-        prompt = input_ids[first, :prompt_end][attention_mask[first, :prompt_end] > 0]
-        completions = input_ids[rows, prompt_end:]
-        read = model(input_ids=prompt[None], use_cache=True, logits_to_keep=1)
+    for prompt, rows in rows_of.items():
+        completions = input_ids[rows, end:]
+        read = model(input_ids=input_ids.new_tensor([prompt]), use_cache=True, logits_to_keep=1)
         cache = read.past_key_values
-        cache.batch_repeat_interleave(size)
-        logits = read.logits.expand(size, -1, -1)
+        cache.batch_repeat_interleave(len(rows))
+        logits = read.logits.expand(len(rows), -1, -1)
         if length > 1:
             further = model(input_ids=completions[:, :-1], past_key_values=cache, use_cache=True).logits
             logits = torch.cat([logits, further], 1)
         each = F.log_softmax(logits.float() / temperature, dim=-1)
         log_probs.append(each.gather(2, completions[..., None])[..., 0])
         entropies.append(-(each.exp() * each).sum(-1))
-    return torch.cat(log_probs), torch.cat(entropies)
+    place = torch.tensor([row for rows in rows_of.values() for row in rows], device=input_ids.device).argsort()
+    return torch.cat(log_probs)[place], torch.cat(entropies)[place]
