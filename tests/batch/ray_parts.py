@@ -27,8 +27,8 @@ RAY_ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 os.environ.update(RAY_ENVIRONMENT)
-# A node is given up after some four seconds of silence, not after fifteen.
-_SYSTEM = {"health_check_period_ms": 1000, "health_check_timeout_ms": 1500, "health_check_failure_threshold": 3}
+# A node that is gone is given up after some five seconds, not after fifteen; one that is only slow is not.
+_SYSTEM = {"health_check_period_ms": 1000, "health_check_timeout_ms": 10_000, "health_check_failure_threshold": 5}
 FOLDER = str(Path(__file__).parent)
 """On ``PYTHONPATH``, so that the nodes' workers find this module."""
 OBJECT_STORE_BYTES = 80 * 1024**2
