@@ -100,7 +100,7 @@ def expected(one: Unit) -> UnitOutcome:
 
 
 def drive(
-    executor: Any, units: list[Unit], *, on_outcome: Any = None, seconds: float = 120.0
+    executor: Any, units: list[Unit], *, on_outcome: Any = None, seconds: float = 400.0
 ) -> tuple[dict[int, UnitOutcome], list[UnitLost]]:
     """As the driver does it, with every lost unit tried again unless it killed two workers."""
     open_units, outcomes, lost = list(units), {}, []

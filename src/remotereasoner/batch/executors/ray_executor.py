@@ -265,12 +265,13 @@ class RayExecutor:
         return back
 
     def _greet(self, member: _Member) -> None:
-        """A worker is up, or could not come up. At the start any failure ends it; later only several in a row."""
+        """A worker is up, or could not come up: at the start that ends it, later only several in a row do. One that is
+        up and differs ends it in any case.
+        """
         errors = self._ray.exceptions
         try:
             hello: Hello = self._ray.get(member.hello_ref)
-            self._require_same(hello)
-        except (RemoteReasonerError, errors.RayError) as error:
+        except errors.RayError as error:
             self._failed_starts += 1
             if self._identity is None or self._failed_starts >= _MAX_STARTS:
                 raise _why_not_up(error, errors) from error
@@ -279,6 +280,7 @@ class RayExecutor:
             self._ray.kill(member.handle)
             self._members.append(self._spawn())
             return
+        self._require_same(hello)
         self._failed_starts = 0
         member.hello = hello
         self._identity = hello.identity
@@ -372,7 +374,5 @@ def _why_not_up(error: Exception, errors: Any) -> RemoteReasonerError:
             return cause
         said = str(cause).strip().split("\n")[0]
         return EngineError(f"a worker could not load the model: {type(cause).__name__}: {said}")
-    if isinstance(error, RemoteReasonerError):
-        return error
     first = str(error).strip().split("\n")
     return EngineError(f"a worker could not be brought up; is the same version installed on every node? {first[-1]}")
