@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="folder with the trained parts; default: the package's")
     parser.add_argument("--cache", type=Path, help="where the base weights are; default: the user's cache")
     parser.add_argument("--every", type=int, default=1, help="take every so many images")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
@@ -149,7 +150,7 @@ def main() -> None:
     scores: Scores = defaultdict(list)
     statuses: Counter[str] = Counter()
     predictions: list[dict[str, Any]] = []
-    chosen = list(by_image.items())[:: args.every]
+    chosen = list(by_image.items())[args.first :: args.every]
     for number, (name, samples) in enumerate(chosen):
         print(f"\r{number + 1} of {len(chosen)} images", end="", file=sys.stderr, flush=True)
         with Image.open(args.data / name) as file:
