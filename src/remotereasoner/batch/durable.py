@@ -72,6 +72,10 @@ class ItemWriter:
 
 
 def _write_item(item: ItemDone, folder: Path) -> bool:
+    """Whoever writes an item holds it: temporary files that lie there are of a holder that is dead, and may have
+    outlived the run that took over from it.
+    """
+    sweep([folder])
     temporaries: list[tuple[Path, Path]] = []
     try:
         for name, content in item.files.items():
