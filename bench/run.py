@@ -1,4 +1,4 @@
-"""Run every benchmark and write ``docs/benchmarks.md``: ``make bench``.
+"""Run every benchmark and write ``docs/benchmarks.md``: ``make bench``. With names of scripts only their tables are new.
 
 Each script prints Markdown rows for people and one JSON line for machines. Ratios are of things measured side by side
 in one run; absolute times are of the machine named on the page.
@@ -63,17 +63,22 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def _sections() -> dict[str, str]:
+    """Title -> what the page says below it."""
+    if not PAGE.exists():
+        return {}
+    parts = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {part.partition("\n")[0]: part.partition("\n")[2].strip("\n") for part in parts}
+
+
 def main() -> None:
     """Run them one after another; a script that fails ends the run and leaves the page as it was."""
-    wanted = sys.argv[1:] or list(SCRIPTS)
-    parts = [
-        "# Benchmarks\n\nWritten by `make bench`; do not edit. Machine: "
-        f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}.\n"
-        "Times on a shared machine move by tens of percent from run to run; the ratios are the point.\n"
-        "How well models answer, ours and others', is in [published results](published-results.md).\n"
-    ]
+    sections = _sections()
+    machine = (
+        f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+    )
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    for name in wanted:
+    for name in sys.argv[1:] or list(SCRIPTS):
         title, header, what = SCRIPTS[name]
         print(f"{name} …", flush=True)
         done = subprocess.run(
@@ -85,8 +90,13 @@ def main() -> None:
         if header is not None:
             rows = [header, "|" + "---|" * (header.count("|") - 1), *rows]
         print("\n".join(rows), flush=True)
-        parts.append(f"## {title}\n\n{what} `python bench/{name}`\n\n" + "\n".join(rows) + "\n")
-    PAGE.write_text("\n".join(parts), encoding="utf-8")
+        sections[title] = f"{what} `python bench/{name}`, on {machine}.\n\n" + "\n".join(rows)
+    intro = (
+        "# Benchmarks\n\nWritten by `make bench`; do not edit. Times on a shared machine move by tens of percent from run to "
+        "run; the ratios are the point.\nHow well models answer, ours and others', is in [published results](published-results.md).\n"
+    )
+    titles = [title for title, _, _ in SCRIPTS.values() if title in sections]
+    PAGE.write_text(intro + "".join(f"\n## {title}\n\n{sections[title]}\n" for title in titles), encoding="utf-8")
 
 
 if __name__ == "__main__":
