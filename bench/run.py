@@ -1,4 +1,4 @@
-"""Run every benchmark and write ``docs/benchmarks.md``: ``make bench``. With names of scripts only their tables are new.
+"""Run every benchmark and write ``docs/benchmarks.md``: ``make bench``. Names of scripts make only their tables anew.
 
 Each script prints Markdown rows for people and one JSON line for machines. Ratios are of things measured side by side
 in one run; absolute times are of the machine named on the page.
@@ -92,8 +92,9 @@ def main() -> None:
         print("\n".join(rows), flush=True)
         sections[title] = f"{what} `python bench/{name}`, on {machine}.\n\n" + "\n".join(rows)
     intro = (
-        "# Benchmarks\n\nWritten by `make bench`; do not edit. Times on a shared machine move by tens of percent from run to "
-        "run; the ratios are the point.\nHow well models answer, ours and others', is in [published results](published-results.md).\n"
+        "# Benchmarks\n\nWritten by `make bench`; do not edit. Times on a shared machine move by tens of percent from run\n"
+        "to run; the ratios are the point. How well models answer, ours and others', is in\n"
+        "[published results](published-results.md).\n"
     )
     titles = [title for title, _, _ in SCRIPTS.values() if title in sections]
     PAGE.write_text(intro + "".join(f"\n## {title}\n\n{sections[title]}\n" for title in titles), encoding="utf-8")
