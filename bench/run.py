@@ -92,8 +92,8 @@ def main() -> None:
         print("\n".join(rows), flush=True)
         sections[title] = f"{what} `python bench/{name}`, on {machine}.\n\n" + "\n".join(rows)
     intro = (
-        "# Benchmarks\n\nWritten by `make bench`; do not edit. Times on a shared machine move by tens of percent from run\n"
-        "to run; the ratios are the point. How well models answer, ours and others', is in\n"
+        "# Benchmarks\n\nWritten by `make bench`; do not edit. Times on a shared machine move by tens of percent from\n"
+        "run to run; the ratios are the point. How well models answer, ours and others', is in\n"
         "[published results](published-results.md).\n"
     )
     titles = [title for title, _, _ in SCRIPTS.values() if title in sections]
