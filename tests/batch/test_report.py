@@ -155,6 +155,18 @@ def test_nothing_but_failures_and_no_tables(make_result: MakeResult, tmp_path: P
     assert not any(tag == "circle" for tag, _ in page.tags)
 
 
+def test_an_area_that_nobody_knows_is_not_0(make_result: MakeResult, tmp_path: Path) -> None:
+    batch = FinishedBatch(tmp_path, make_result)
+    write_raster(batch.images / "no-place.tif", None, None)
+    planned = batch.plan("no-place.tif")
+    batch.complete()
+    batch.claim()
+    batch.done(planned, discs(2))
+    report, page = write(batch)
+    assert report["findings"] == {"count": 2, "area_m2": None}
+    assert "area of findings" not in page.text
+
+
 def test_hostile_texts_are_shown_and_do_nothing(make_result: MakeResult, tmp_path: Path) -> None:
     batch = FinishedBatch(tmp_path, make_result)
     name = "<b onclick=x>&.tif"

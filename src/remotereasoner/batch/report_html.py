@@ -92,7 +92,8 @@ def _tiles(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         tiles.append(("pending", f"{entries['pending']:,}"))
     tiles.append(("findings", f"{report['findings']['count']:,}"))
     area = report["findings"]["area_m2"]
-    tiles.append(("area of findings", f"{area / 1e6:,.2f} km²" if area >= 1e5 else f"{area:,.0f} m²"))
+    if area is not None:
+        tiles.append(("area of findings", f"{area / 1e6:,.2f} km²" if area >= 1e5 else f"{area:,.0f} m²"))
     if rate is not None:
         tiles.append(("items a second", f"{rate:,.2f}" if rate < 100 else f"{rate:,.0f}"))
     return tiles

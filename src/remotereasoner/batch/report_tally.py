@@ -80,7 +80,8 @@ class Tally:
     pictures: Thinned[FinishedRow] = field(default_factory=lambda: Thinned(_MAX_PICTURES))
     """Items with findings and an overlay."""
     findings: int = 0
-    area_m2: float = 0.0
+    area_m2: float | None = None
+    """Of the findings whose area is known; None where no scene has a CRS to know it by."""
     seconds: float = 0.0
     """Of workers, on items that are done."""
     tried_again: int = 0
@@ -95,7 +96,8 @@ class Tally:
         count = summary.get("count") or 0
         self.statuses[row.status or ""] += 1
         self.findings += count
-        self.area_m2 += summary.get("area_m2") or 0.0
+        if (area_m2 := summary.get("area_m2")) is not None:
+            self.area_m2 = (self.area_m2 or 0.0) + area_m2
         self.seconds += row.seconds.get("item", row.seconds.get("total", 0.0))
         _noted(self.crss, summary.get("crs") or "").add(row.name)
         for note in summary.get("notes") or ():
