@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
 from pyproj import CRS
 
 from remotereasoner.errors import UsageError
@@ -134,16 +135,18 @@ def read_rgb(
     if table is not None:
         samples = read_band(raster, bands[0], part, smooth=False)
         return expand_palette(Layer(samples, read_valid(raster, bands[0], part, samples)), table, out=out), "none"
-    return render(read_layers(raster, bands, part), how, percentiles, known=known, out=out), how
+    as_read = out is not None and how == "none" and len(set(bands)) == len(bands)
+    planes = out.transpose(2, 0, 1) if out is not None and as_read else None
+    return render(read_layers(raster, bands, part, out=planes), how, percentiles, known=known, out=out), how
 
 
-def read_layers(raster: Raster, bands: Bands, part: Part) -> list[Layer]:
-    """One layer per channel; channels of the same band share theirs."""
+def read_layers(raster: Raster, bands: Bands, part: Part, *, out: npt.NDArray[Any] | None = None) -> list[Layer]:
+    """One layer per channel; channels of the same band share theirs. ``out`` as for :func:`~.reading.read_planes`."""
     used = list(dict.fromkeys(bands))
     if raster.dtype.startswith("complex"):
         planes = [read_band(raster, band, part) for band in used]
     else:
-        planes = list(read_planes(raster, used, part))
+        planes = list(read_planes(raster, used, part, out=out))
     layers = {
         band: Layer(plane, read_valid(raster, band, part, plane)) for band, plane in zip(used, planes, strict=True)
     }

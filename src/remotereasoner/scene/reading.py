@@ -88,12 +88,18 @@ def read_band(raster: Raster, band: int, part: Part, *, smooth: bool = True) -> 
     return np.abs(samples) if is_complex else samples
 
 
-def read_planes(raster: Raster, bands: Sequence[int], part: Part) -> npt.NDArray[Any]:
-    """(n, h, w) samples of several bands in one go: blocks of interleaved files are decoded once."""
+def read_planes(
+    raster: Raster, bands: Sequence[int], part: Part, *, out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
+    """(n, h, w) samples of several bands in one go: blocks of interleaved files are decoded once.
+
+    ``out``: (n, h, w) of the raster's dtype to read into, strided or not; None: a new array.
+    """
     planes: npt.NDArray[Any] = raster.reader.read(
         list(bands),
         window=_window(part),
-        out_shape=(len(bands), *part.size_hw),
+        out=out,
+        out_shape=(len(bands), *part.size_hw) if out is None else None,
         resampling=_resampling(part, smooth=True),
     )
     return planes

@@ -59,7 +59,18 @@ def stretch_into(target: UInt8Array, samples: npt.NDArray[Any], limits: Limits) 
 
 
 def interleave_into(target: UInt8Array, planes: Sequence[UInt8Array]) -> None:
-    """Write n ``planes`` (H, W) into ``target`` (H, W, n), part by part, which is faster than one after the other."""
+    """Write n ``planes`` (H, W) into ``target`` (H, W, n), part by part, which is faster than one after the other.
+
+    Planes that were read into the target are there already.
+    """
+    if all(_is_same(plane, target[:, :, channel]) for channel, plane in enumerate(planes)):
+        return
     for row in range(0, target.shape[0], _ROWS):
         for channel, plane in enumerate(planes):
             target[row : row + _ROWS, :, channel] = plane[row : row + _ROWS]
+
+
+def _is_same(a: UInt8Array, b: UInt8Array) -> bool:
+    """Whether both are the same bytes in memory, in the same order."""
+    at_a, at_b = (array.__array_interface__["data"][0] for array in (a, b))
+    return at_a == at_b and a.strides == b.strides and a.shape == b.shape

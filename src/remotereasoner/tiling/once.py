@@ -58,4 +58,4 @@ class OnceReader:
         shared = self._plan.shared_px(self._plan.y_starts, self._row, height)
         if shared and len(self._plan.x_starts) * shared * width * _PIXEL_BYTES <= _MAX_STRIPS_BYTES:
             rows = slice(height - shared, None)
-            self._below[column] = Strip(scene.pixels[rows].copy(), scene.valid[rows].copy())
+            self._below[column] = Strip(scene.pixels[rows].copy(order="K"), scene.valid[rows].copy())

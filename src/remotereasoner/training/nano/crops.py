@@ -68,8 +68,18 @@ def _water_texture(rng: np.random.Generator, side: int) -> FloatArray:
 class CropSampler:
     """Draws crops of ``side`` pixels; rare classes are drawn more often (repeat factors, Gupta et al. 2019)."""
 
-    def __init__(self, images: list[LabelledImage], side: int, seed: int, coast_share: float = 0.08) -> None:
+    def __init__(
+        self,
+        images: list[LabelledImage],
+        side: int,
+        seed: int,
+        coast_share: float = 0.08,
+        world: list[LabelledImage] | None = None,
+        world_share: float = 0.08,
+    ) -> None:
         self.coast_share = coast_share
+        self.world = world or []
+        self.world_share = world_share if world else 0.0
         self.images = images
         self.side = side
         self.rng = np.random.default_rng(seed)
@@ -92,6 +102,8 @@ class CropSampler:
         """One random crop."""
         if self.rng.random() < self.coast_share and self.textures:
             return self._coast()
+        if self.world and self.rng.random() < self.world_share:
+            return self._augment(self.world[self.rng.integers(len(self.world))])
         image = self.images[self.rng.choice(len(self.images), p=self.probabilities)]
         return self._augment(image)
 

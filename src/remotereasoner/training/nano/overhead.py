@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from remotereasoner.data.synth.labels import SET_NAME as SYNTHETIC
+from remotereasoner.data.synth.vocabulary import ALL_CLASSES as DRAWN
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
 from remotereasoner.types import FloatArray, UInt8Array
 
-__all__ = ["LabelledImage", "read_split"]
+__all__ = ["LabelledImage", "read_split", "read_world"]
 
 UNLIKELY = 0.15
 PLAUSIBLE = 0.08
@@ -120,7 +122,12 @@ def _areas(row: dict[str, object], root: Path) -> tuple[UInt8Array | None, np.nd
     with Image.open(root / str(row["mask"])) as file:
         mask = np.asarray(file)
     values = np.zeros(mask.shape, np.uint8)
-    if row["set"] == "dubai":
+    if row["set"] == SYNTHETIC:
+        values[mask > 0] = 255  # a thing: what lies under it is not drawn
+        for i, area in enumerate(AREAS):
+            values[mask == DRAWN.index(area) + 1] = i + 1
+        known[:] = True
+    elif row["set"] == "dubai":
         for value, area in _DUBAI_AREAS.items():
             values[mask == value] = AREAS.index(area) + 1
         values[mask > 4] = 255
@@ -133,10 +140,20 @@ def _areas(row: dict[str, object], root: Path) -> tuple[UInt8Array | None, np.nd
 
 def read_split(root: Path, split: str) -> list[LabelledImage]:
     """All images of ``root/{split}.jsonl``, decoded. Raises FileNotFoundError where the file is not there."""
+    return _read(root, root / f"{split}.jsonl")
+
+
+def read_world(root: Path) -> list[LabelledImage]:
+    """All scenes of a synthetic world written with ``data synth --masks``, decoded. Raises FileNotFoundError."""
+    return _read(root, root / "labels.jsonl")
+
+
+def _read(root: Path, labels: Path) -> list[LabelledImage]:
     images: list[LabelledImage] = []
-    with (root / f"{split}.jsonl").open() as lines:
+    with labels.open() as lines:
         for line in lines:
             row = json.loads(line)
+            row.setdefault("mask", row.get("index_mask"))
             with Image.open(root / row["image"]) as file:
                 pixels = np.asarray(file.convert("RGB"))
             objects = [o for o in row["objects"] if o["category"] in THINGS]

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from remotereasoner.policy.nano.backbone import load_pretrained
 from remotereasoner.policy.nano.tower import PerceptionTower
 from remotereasoner.training.nano.crops import Crop, CropSampler
-from remotereasoner.training.nano.overhead import read_split
+from remotereasoner.training.nano.overhead import read_split, read_world
 from remotereasoner.training.nano.tower_eval import RECALL_SETTINGS, evaluate_tower
 from remotereasoner.training.nano.tower_loss import area_loss, thing_loss
 
@@ -45,6 +45,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--frozen", type=int, default=6, help="backbone blocks that stay as they are")
     parser.add_argument("--areas-only", action="store_true", help="train the area head, leave the rest as it is")
     parser.add_argument("--coasts", type=float, default=0.08, help="share of crops with a drawn coast line")
+    parser.add_argument("--world", type=Path, help="a synthetic world written with `data synth --masks`")
+    parser.add_argument("--world-share", type=float, default=0.08, help="share of crops from the synthetic world")
     parser.add_argument("--resume", type=Path, help="a tower.safetensors to continue from")
     parser.add_argument("--eval-minutes", type=float, default=12)
     return parser.parse_args()
@@ -96,7 +98,11 @@ def main() -> None:
     images = read_split(args.data, "train")
     val = read_split(args.data, "val")
     looks = replace(RECALL_SETTINGS, view_min_px=768)  # the crops are drawn for images that are enlarged like that
-    samplers = [CropSampler(images, side, args.seed + n, args.coasts) for n, side in enumerate(args.side)]
+    world = read_world(args.world) if args.world else None
+    samplers = [
+        CropSampler(images, side, args.seed + n, args.coasts, world, args.world_share)
+        for n, side in enumerate(args.side)
+    ]
     ready = _prefetch(samplers, [max(1, round(args.batch * (args.side[0] / side) ** 2)) for side in args.side])
     start, last_eval, step, seen = time.time(), time.time(), 0, 0
     sums = torch.zeros(3)
