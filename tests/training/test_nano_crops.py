@@ -190,3 +190,12 @@ def test_coasts_are_drawn_as_often_as_asked() -> None:
     for share in (0.0, 1.0):
         sampler = Uncoloured([land], 64, 0, coast_share=share)
         assert all(sampler.draw().area_weights.any() == bool(share) for _ in range(10))
+
+
+def test_the_synthetic_world_is_drawn_as_often_as_asked() -> None:
+    real = labelled(np.full((200, 200, 3), 10, np.uint8), [])
+    drawn = labelled(np.full((200, 200, 3), 240, np.uint8), [])
+    sampler = CropSampler([real], SIDE, 0, coast_share=0.0, world=[drawn], world_share=0.3)
+    share = np.mean([np.median(sampler.draw().pixels) > 125 for _ in range(300)])
+    assert 0.22 < share < 0.38
+    assert CropSampler([real], SIDE, 0).world_share == 0.0

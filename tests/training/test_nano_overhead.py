@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from remotereasoner.data.synth.options import WorldOptions
+from remotereasoner.data.synth.world import write_world
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
-from remotereasoner.training.nano.overhead import PLAUSIBLE, UNLIKELY, LabelledImage, read_split
+from remotereasoner.training.nano.overhead import PLAUSIBLE, UNLIKELY, LabelledImage, read_split, read_world
 
 ROAD, WATER, VEGETATION, LAND = (AREAS.index(n) for n in ("road", "water", "vegetation", "land"))
 
@@ -149,3 +151,21 @@ def test_what_is_known_of_water(read, row: dict[str, Any], expected: int) -> Non
 def test_a_missing_split(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_split(tmp_path, "test")
+
+
+def test_a_synthetic_world_is_known_wholly(tmp_path: Path) -> None:
+    write_world(WorldOptions(seed=3, side=128, masks=True), 6, tmp_path / "world")
+    scenes = read_world(tmp_path / "world")
+    lines = [json.loads(line) for line in (tmp_path / "world" / "labels.jsonl").read_text().splitlines()]
+    assert len(scenes) == len(lines) == 6
+    for scene, line in zip(scenes, lines, strict=True):
+        things = [o for o in line["objects"] if o["category"] in THINGS]
+        assert scene.boxes_xyxy.tolist() == [o["bbox"] for o in things]
+        assert [THINGS[k] for k in scene.classes] == [o["category"] for o in things]
+        exhaustive = [scene.negative_weights[THINGS.index(n)] == 1.0 for n in line["exhaustive_for"] if n in THINGS]
+        assert exhaustive and all(exhaustive)
+        assert scene.area_known.all() and scene.area_values is not None
+        assert set(np.unique(scene.area_values)) <= {0, 1, 2, 3, 4, 255}
+        for area in (o for o in line["objects"] if o["category"] in AREAS):
+            x1, y1, x2, y2 = area["bbox"]
+            assert (scene.area_values[y1:y2, x1:x2] == AREAS.index(area["category"]) + 1).any()

@@ -3,7 +3,8 @@
 Single targets are judged by Acc@0.5 beside four baselines that do not read the question: the whole image, the centre
 box, the best fixed box of the right class, and a random proposal of the tower. Sets are judged by F1@0.5. ``keywords``
 is the same tower as a detector that gives all objects of the classes that the question names; ``reader`` is the
-ceiling: what a faultless reader of the tower's listing would score. Intervals are 95 % bootstrap by image.
+ceiling: what a faultless reader of the tower's listing would score. ``--held-out`` asks questions of types that no
+training has, in place of the usual ones. Intervals are 95 % bootstrap by image.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from remotereasoner.policy.nano.vocabulary import CLASSES
 from remotereasoner.policy.parsing import parse_completion
 from remotereasoner.policy.prompts import build_prompt
 from remotereasoner.scores.boxes import pairwise_iou, set_f1
+from remotereasoner.training.nano.held_out import HELD_OUT_TYPES, held_out_samples, read_held_out
 from remotereasoner.training.nano.keywords import keyword_answer
 from remotereasoner.training.nano.metrics import interval
 from remotereasoner.training.nano.val_samples import val_samples
@@ -73,6 +75,8 @@ def read_faultlessly(sample: dict[str, Any], listing: Listing, boxes: Sequence[B
     group = listing.group_of(CLASSES.index(sample["category"])) if sample["category"] else None
     if group is None:
         return []
+    if sample["kind"] in HELD_OUT_TYPES:
+        return [boxes[n] for n in read_held_out(sample["kind"], listing, group)]
     word = RELATION_WORDS.get(sample["attributes"]["asked"].removeprefix("relation_"))
     numbers = [n for w, n in listing.named(group) if w == word] if word and group.count > 1 else group.numbers
     return [boxes[n] for n in numbers]
@@ -110,7 +114,8 @@ def judge(
     def hit(boxes: Any) -> float:
         return float(len(boxes) == 1 and pairwise_iou(np.array(boxes, float), np.array(truth, float))[0, 0] >= 0.5)
 
-    for name in ("acc@0.5", f"acc@0.5 {'relation' if kind == 'relation' else 'only one of its class'}"):
+    group = "only one of its class" if kind.startswith("single_") else kind
+    for name in ("acc@0.5", f"acc@0.5 {group}"):
         scores[name].append((image, hit(predicted)))
         scores[f"{name} reader"].append((image, hit(ceiling)))
         scores[f"{name} keywords"].append((image, hit(by_name)))
@@ -136,6 +141,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="where the base weights are; default: the user's cache")
     parser.add_argument("--every", type=int, default=1, help="take every so many images")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--held-out", action="store_true", help="ask questions of types that no training has")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
@@ -143,7 +149,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     engine = EmbeddedEngine(NanoModel.load(args.weights, args.cache))
     by_image: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for sample in val_samples(args.data, "val", args.seed):
+    asked = held_out_samples if args.held_out else val_samples
+    for sample in asked(args.data, "val", args.seed):
         by_image[sample["image"]].append(sample)
     priors = best_class_boxes(args.data)
     rng = np.random.default_rng(args.seed)

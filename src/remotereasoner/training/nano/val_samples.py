@@ -14,12 +14,12 @@ from remotereasoner.policy.nano.listing import Group, ListedObject, Listing, mak
 from remotereasoner.policy.nano.vocabulary import AREAS, CLASSES
 from remotereasoner.training.nano.questions import Question, QuestionBank
 
-__all__ = ["val_samples"]
+__all__ = ["clear_relations", "labelled_listing_objects", "val_samples"]
 
 _MIN_AREA_SHARE = 0.004
 
 
-def _objects(row: dict[str, Any]) -> list[ListedObject]:
+def labelled_listing_objects(row: dict[str, Any]) -> list[ListedObject]:
     """Exhaustively labelled objects of the image; tiny fragments of areas are no objects."""
     width, height = row["width"], row["height"]
     exhaustive = set(row["exhaustive_for"] or [])
@@ -48,7 +48,7 @@ def val_samples(root: Path, split: str = "val", seed: int = 0) -> list[dict[str,
         rows = [json.loads(line) for line in lines]
     for number, row in enumerate(rows):
         exhaustive = [CLASSES.index(c) for c in row["exhaustive_for"] or [] if c in CLASSES]
-        objects = _objects(row)
+        objects = labelled_listing_objects(row)
         listing = make_listing(objects, max_objects=10_000)
         asked: list[tuple[str, Question]] = []
         for group in listing.groups:
@@ -80,11 +80,16 @@ def val_samples(root: Path, split: str = "val", seed: int = 0) -> list[dict[str,
     return samples
 
 
-def _clear_relation(bank: QuestionBank, listing: Listing, group: Group, rng: np.random.Generator) -> Question | None:
-    """A question for the largest, northernmost, … where it leads the next by a margin: no coin tosses as truth."""
+def clear_relations(listing: Listing, group: Group) -> dict[str, int]:
+    """Relations in which one object of a group of two or more leads the next by a margin, and its place there."""
     members = [listing.objects[k] for k in group.numbers]
     boxes, areas = [o.box_01 for o in members], [o.size_01 for o in members]
-    clear = {kind: place for kind in PICKED if (place := pick(kind, boxes, areas, (1, 1))) is not None}
+    return {kind: place for kind in PICKED if (place := pick(kind, boxes, areas, (1, 1))) is not None}
+
+
+def _clear_relation(bank: QuestionBank, listing: Listing, group: Group, rng: np.random.Generator) -> Question | None:
+    """A question for the largest, northernmost, … where it leads the next by a margin: no coin tosses as truth."""
+    clear = clear_relations(listing, group)
     for _ in range(200 if clear else 0):
         question = bank.ask_relation(listing, group, rng)
         kind = question.kind.removeprefix("relation_") if question else ""
