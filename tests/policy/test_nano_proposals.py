@@ -99,6 +99,34 @@ def test_overlaps_are_thinned_out_within_a_class_and_across(iou: float, second: 
     assert max(p.score for p in proposals) == pytest.approx(0.9, abs=1e-6)
 
 
+def test_a_limit_of_overlap_per_class() -> None:
+    limits = tuple(0.3 if name == "overpass" else 0.5 for name in THINGS)
+    settings = ProposalSettings(class_ious=limits)
+    for name, kept in (("overpass", 1), ("ship", 2)):
+        assert len(look(ChosenTower(pair_at(0.4, name, name)), grey(300, 400), settings).proposals) == kept
+
+
+def test_a_tower_brings_its_settings() -> None:
+    facts = {
+        "class_min_scores": [0.3] * len(THINGS),
+        "class_ious": [0.4] * len(THINGS),
+        "area_goes_on": [0.2, 0.5, 0.5, 0.5],
+        "area_min_of_largest": 0.1,
+    }
+    settings = ProposalSettings.of_tower(facts)
+    assert settings.class_ious == (0.4,) * len(THINGS)
+    assert settings.area_goes_on == (0.2, 0.5, 0.5, 0.5)
+    assert settings.area_min_of_largest == 0.1
+    plain = ProposalSettings.of_tower({"class_min_scores": [0.3] * len(THINGS)})
+    assert (plain.class_ious, plain.area_goes_on, plain.area_min_of_largest) == (None, None, 0.0)
+
+
+def test_a_crumb_of_an_area_is_not_proposed() -> None:
+    tower = ChosenTower(areas={"road": block(0, 0, 10, 20) + block(20, 20, 3, 5)})
+    assert len(look(tower, grey(320, 416)).proposals) == 2
+    assert len(look(tower, grey(320, 416), ProposalSettings(area_min_of_largest=0.1)).proposals) == 1
+
+
 def test_suppressed_boxes_suppress_nothing() -> None:
     """Three in a row: the middle one goes, so that the last one stays although it overlapped the middle one."""
     row = [("ship", score, (x, 40.0, x + 100.0, 120.0)) for score, x in ((0.9, 40.0), (0.8, 65.0), (0.7, 90.0))]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from rasterio import features as raster_features
 from torch import Tensor
 from torch.nn import functional as F
 
 from remotereasoner.policy.nano.fusing import Seen, fuse
+from remotereasoner.policy.nano.regions import regions_of
 from remotereasoner.policy.nano.tower import STRIDES, PerceptionTower, TowerOutput
 from remotereasoner.policy.nano.vocabulary import AREAS, THINGS
 from remotereasoner.types import BoxXyxy, FloatArray, PointXy, SizeHw, UInt8Array
@@ -22,6 +22,7 @@ __all__ = ["Perception", "Proposal", "ProposalSettings", "area_map", "perceive",
 _PAD = 32
 _GREY = 114.0
 _MOST_IN_A_VIEW = 200
+_CELL_PX = 4.0
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,18 @@ class ProposalSettings:
     class_min_scores: tuple[float, ...] | None = None
     """One threshold per class of ``THINGS`` instead, as calibrated on the training images."""
     iou_same_class: float = 0.5
+    class_ious: tuple[float, ...] | None = None
+    """One limit per class of ``THINGS`` instead of ``iou_same_class``."""
     iou_any_class: float = 0.75
     max_proposals: int = 64
     area_min_share: float = 0.004
     """Connected areas smaller than this share of the image are not proposed."""
     area_min_score: float = 0.5
+    """A region of an area begins where the probability is at least this."""
+    area_goes_on: tuple[float, ...] | None = None
+    """One probability per class of ``AREAS`` down to which its regions go on; None: ``area_min_score``."""
+    area_min_of_largest: float = 0.0
+    """Regions smaller than this share of the largest of their class are its crumbs."""
     max_areas_per_class: int = 5
 
     @classmethod
@@ -52,6 +60,10 @@ class ProposalSettings:
             class_min_scores=tuple(facts["class_min_scores"]),
             view_min_px=facts.get("view_min_px", cls.view_min_px),
             views=tuple((float(share), bool(mirrored)) for share, mirrored in facts.get("views", cls.views)),
+            class_ious=tuple(facts["class_ious"]) if "class_ious" in facts else None,
+            area_goes_on=tuple(facts["area_goes_on"]) if "area_goes_on" in facts else None,
+            area_min_share=facts.get("area_min_share", cls.area_min_share),
+            area_min_of_largest=facts.get("area_min_of_largest", cls.area_min_of_largest),
         )
 
 
@@ -99,6 +111,7 @@ def _greedy_nms(boxes: FloatArray, classes: np.ndarray, scores: FloatArray, sett
     """Indices kept, best first. A box goes if it overlaps a better one of its class or coincides with any better."""
     order = np.argsort(-scores, kind="stable")
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    same_class = settings.class_ious or (settings.iou_same_class,) * len(THINGS)
     kept: list[int] = []
     for i in order:
         if len(kept) >= settings.max_proposals:
@@ -108,7 +121,7 @@ def _greedy_nms(boxes: FloatArray, classes: np.ndarray, scores: FloatArray, sett
             lt, rb = np.maximum(boxes[k, :2], boxes[i, :2]), np.minimum(boxes[k, 2:], boxes[i, 2:])
             inter = np.prod(np.maximum(rb - lt, 0), axis=1)
             iou = inter / np.maximum(areas[k] + areas[i] - inter, 1e-9)
-            limit = np.where(classes[k] == classes[i], settings.iou_same_class, settings.iou_any_class)
+            limit = np.where(classes[k] == classes[i], same_class[classes[i]], settings.iou_any_class)
             if (iou > limit).any():
                 continue
         kept.append(int(i))
@@ -172,50 +185,25 @@ def _chosen(seen: Seen, settings: ProposalSettings) -> tuple[list[list[float]], 
     return seen.boxes_xyxy[kept].tolist(), seen.probs[kept].tolist()
 
 
-def _inner_point(mask: np.ndarray) -> PointXy:
-    """A point far from the region's edge: the last pixel to survive repeated erosion, (x, y) at its centre."""
-    current = np.pad(mask, 1)
-    while True:
-        eroded = current.copy()
-        for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
-            eroded &= np.roll(current, shift, axis)
-        if not eroded.any():
-            break
-        current = eroded
-    rows, cols = np.nonzero(current)
-    middle = len(rows) // 2
-    return float(cols[middle] - 1) + 0.5, float(rows[middle] - 1) + 0.5
-
-
 def _areas(probs: FloatArray, view_hw: SizeHw, settings: ProposalSettings) -> list[Proposal]:
     """``probs`` (areas, h, w) at stride 4 of the view."""
     found: list[Proposal] = []
-    total = float(view_hw[0] * view_hw[1])
+    height, width = view_hw
+    goes_on = settings.area_goes_on or (settings.area_min_score,) * len(AREAS)
     for k in range(len(AREAS)):
-        mask = probs[k] >= settings.area_min_score
-        regions = []
-        for index, (geometry, value) in enumerate(
-            raster_features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4)
-        ):
-            ring = np.array(geometry["coordinates"][0])
-            x1, y1, x2, y2 = (float(v) for v in (*ring.min(0), *ring.max(0)))
-            regions.append((index, value, x1, y1, x2, y2, geometry))
-        sized = []
-        for _, _, x1, y1, x2, y2, geometry in regions:
-            window = (slice(int(y1), int(y2)), slice(int(x1), int(x2)))
-            local = raster_features.rasterize(
-                [(geometry, 1)], out_shape=(int(y2 - y1), int(x2 - x1)), transform=(1, 0, x1, 0, 1, y1)
-            ).astype(bool)
-            size = float(local.sum()) * 16
-            if size < settings.area_min_share * total:
-                continue
-            px, py = _inner_point(local)
-            score = float(probs[k][window][local].mean())
-            box = (x1 * 4.0, y1 * 4.0, min(x2 * 4.0, view_hw[1]), min(y2 * 4.0, view_hw[0]))
-            point = (min((px + x1) * 4.0, view_hw[1] - 1), min((py + y1) * 4.0, view_hw[0] - 1))
-            sized.append(Proposal(box, len(THINGS) + k, score, size, point, (0.0,) * len(THINGS)))
-        sized.sort(key=lambda p: -p.size_px2)
-        found += sized[: settings.max_areas_per_class]
+        regions = regions_of(
+            probs[k],
+            sure=settings.area_min_score,
+            goes_on=goes_on[k],
+            min_cells=settings.area_min_share * height * width / _CELL_PX**2,
+            min_of_largest=settings.area_min_of_largest,
+        )
+        for region in regions[: settings.max_areas_per_class]:
+            x1, y1, x2, y2 = (v * _CELL_PX for v in region.box_xyxy)
+            x, y = (v * _CELL_PX for v in region.point_xy)
+            box, point = (x1, y1, min(x2, width), min(y2, height)), (min(x, width - 1), min(y, height - 1))
+            size = float(region.cells * _CELL_PX**2)
+            found.append(Proposal(box, len(THINGS) + k, region.score, size, point, (0.0,) * len(THINGS)))
     return found
 
 
