@@ -43,22 +43,22 @@ def draw_questions(bank: QuestionBank, listing: Listing, count: int, rng: np.ran
     while len(questions) < count:
         draw = rng.random()
         asked: Question | None
-        if draw < 0.54 and present:
+        if draw < 0.50 and present:
             asked = bank.ask_implicit(listing, int(rng.choice(present)), rng)
-        elif draw < 0.71:
+        elif draw < 0.66:
             asked = bank.ask_implicit(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.74 and present:
+        elif draw < 0.69 and present:
             asked = bank.ask_direct(listing, int(rng.choice(present)), rng)
-        elif draw < 0.77:
+        elif draw < 0.72:
             asked = bank.ask_direct(listing, int(rng.choice(absent)), rng)
-        elif draw < 0.82:
+        elif draw < 0.77:
             asked = bank.ask_absent_thing(rng)
-        elif draw < 0.83:
+        elif draw < 0.78:
             a, b = (int(v) for v in rng.choice(len(CLASSES), 2, replace=False))
             asked = bank.ask_two(listing, (int(rng.choice(present)) if present else a, b), rng) if a != b else None
             if asked and present and len({*asked.targets}) == 0 and rng.random() < 0.5:
                 asked = None
-        elif draw < 0.85:
+        elif draw < 0.80:
             asked = bank.ask_absent_relation(int(rng.choice(absent)), rng) if absent else None
         elif draw < 0.96 and listing.groups:
             weights = np.array([min(g.count, 6) - 0.8 for g in listing.groups])
