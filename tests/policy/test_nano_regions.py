@@ -19,7 +19,8 @@ def regions(marks: list[tuple[tuple[slice, slice], float]], **changes: Any) -> l
 
 
 def test_a_region_goes_on_where_it_may_be() -> None:
-    sure, doubtful = np.s_[4:6, 2:6], np.s_[4:6, 6:10]
+    sure = (slice(4, 6), slice(2, 6))
+    doubtful = (slice(4, 6), slice(6, 10))
     (region,) = regions([(sure, 0.9), (doubtful, 0.3)])
     assert region.box_xyxy == (2, 4, 10, 6)
     assert region.cells == 16
