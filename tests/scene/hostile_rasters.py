@@ -408,7 +408,14 @@ class Builder:
             for offset in offsets:
                 changed[offset : offset + 8] = struct.pack(">II", 60_000, 60_000)
             yield self.file(
-                kind, f"huge-{name}.jp2", bytes(changed), "broken", "needs_overviews", "block_too_large", "ok"
+                kind,
+                f"huge-{name}.jp2",
+                bytes(changed),
+                "broken",
+                "needs_overviews",
+                "block_too_large",
+                "too_large",
+                "ok",
             )
 
 

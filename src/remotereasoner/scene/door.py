@@ -23,6 +23,7 @@ from rasterio.transform import from_gcps
 from remotereasoner.errors import CoordinateError, ImageReadError, RemoteReasonerError
 from remotereasoner.scene.crs import MAX_WKT_CHARS, crs_from_wkt
 from remotereasoner.scene.grid import Grid, is_usable
+from remotereasoner.scene.jp2 import declared_tiles
 from remotereasoner.scene.limits import DEFAULT_LIMITS, ReadLimits
 
 __all__ = ["MAGIC", "Raster", "open_raster"]
@@ -110,6 +111,8 @@ def open_raster(
     """
     absolute = _local_path(path)
     driver = _sniff(absolute, follow_symlinks)
+    if driver == "JP2OpenJPEG":
+        _check_tiles(absolute, limits)
     with _gdal.gdal_env(), _reading(absolute.name), _open(absolute, driver) as reader:
         _check_size(reader, absolute.name, limits)
         grid, notes = _georeference(reader, absolute.name)
@@ -176,6 +179,19 @@ def _open(path: Path, driver: str) -> Any:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         # A Path, not text: rasterio takes text apart at "://" and "!". Not shared: no other thread's handle.
         return rasterio.open(path, driver=driver, sharing=False)
+
+
+def _check_tiles(path: Path, limits: ReadLimits) -> None:
+    """Before the file is opened, because opening it is what costs."""
+    try:
+        tiles = declared_tiles(path) or 0
+    except OSError as error:
+        raise ImageReadError("broken", f"{path.name} cannot be read: {error.strerror}") from error
+    if tiles > limits.max_jp2_tiles:
+        _refuse(
+            "too_large",
+            f"{path.name} declares {tiles} tiles; {limits.max_jp2_tiles} are read at most: rewrite it with larger ones",
+        )
 
 
 def _check_size(reader: Any, name: str, limits: ReadLimits) -> None:

@@ -17,6 +17,8 @@ class ReadLimits:
     """width x height x bands as the header declares them (``too_large``): 260,000² in one band."""
     max_bands: int = 2048
     """``too_many_bands``."""
+    max_jp2_tiles: int = 16_384
+    """Tiles of a JPEG 2000 file (``too_large``): its decoder takes some 10 KiB for each when it opens the file."""
     max_block_bytes: int = 128 * _MIB
     """One tile or strip, decoded (``block_too_large``): GDAL decodes whole blocks, for one pixel too."""
     max_decoded_bytes: int = 2048 * _MIB
