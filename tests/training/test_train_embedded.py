@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file
 
 pytest.importorskip("trl", reason="training needs the extra train")
 
@@ -69,7 +70,31 @@ def test_one_step_of_the_supervised_start(data: Path, tmp_path: Path) -> None:
     result = train("sft", config, quiet=True)
     (loss,) = [row["loss"] for row in result.history if "loss" in row]
     assert 0 < loss < 10
+    (tokens,) = [row["num_tokens"] for row in result.history if "num_tokens" in row]
+    assert 50 < tokens < 2000  # not pairs of them, which the mask of a packed batch has
     assert (merge(result.final, tmp_path / "joined") / "adapter.safetensors").is_file()
+
+
+@pytest.mark.weights
+def test_supervision_in_batches_by_image_is_resumed_exactly(data: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in data.read_text().splitlines()]
+    asked = [{**row, "id": f"{row['id']}{k}", "query": f"Mark {k} ships"} for row in lines for k in range(3)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in asked))
+
+    def run(out: Path, steps: int, *, resume: bool = False) -> Path:
+        options = [
+            *(o for o in overrides(data, out) if not o.startswith(("generation.", "data.limit", "data.val"))),
+            "data.val=null", "data.limit=null", "trainer.gradient_accumulation_steps=1",
+            "trainer.per_device_train_batch_size=2", f"trainer.max_steps={steps}",
+        ]  # fmt: skip
+        return train("sft", load_config(SUPERVISED, options), resume=resume, quiet=True).final
+
+    whole = run(tmp_path / "whole", 5)  # more than an epoch of six rows
+    run(tmp_path / "parts", 2)
+    parts = run(tmp_path / "parts", 5, resume=True)
+    first, second = (load_file(folder / "adapter_model.safetensors") for folder in (whole, parts))
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("option", ["model.revision=main", "model.max_pixels=1000", "model.codec=pixels"])

@@ -44,6 +44,8 @@ class Run:
     judge: Judge
     val_judge: Judge
     guard: RewardGuard
+    train_images: Sequence[str] = ()
+    """The image of each training row."""
     val_rows: Sequence[Row] = ()
     max_new_tokens: int = 512
     eval_batch_size: int = 8

@@ -175,6 +175,7 @@ def _trainer(
         judge=judge,
         val_judge=_judge(config, policy, segmenter, val_root, tokens),
         guard=RewardGuard(judge.names, required),
+        train_images=[sample.image for sample in data["train"].samples],
         val_rows=_rows(policy, data["val"], target=False) if "val" in data else (),
         max_new_tokens=tokens,
         eval_batch_size=config.evaluation.batch_size,
