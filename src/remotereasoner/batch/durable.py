@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from remotereasoner.batch import failpoints
 from remotereasoner.batch.items import ItemDone
 from remotereasoner.batch.layout import item_folder
 from remotereasoner.errors import ExportError
+from remotereasoner.export.atomic import flush, temporary_name
 
 __all__ = ["ItemWriter", "sweep"]
 
@@ -48,7 +48,7 @@ class ItemWriter:
             made = [self._make(folder) for _, folder in with_folders]
             all(self._pool.map(lambda pair: _write_item(*pair), with_folders))
             folders = dict.fromkeys([folder for _, folder in with_folders] + [one for new in made for one in new])
-            all(self._pool.map(_flush_folder, folders))
+            list(self._pool.map(flush, folders))
         except OSError as error:
             raise ExportError(
                 f"cannot write below {self._out}: {error.strerror or error}. Make room or give permission there, and "
@@ -79,7 +79,7 @@ def _write_item(item: ItemDone, folder: Path) -> bool:
     temporaries: list[tuple[Path, Path]] = []
     try:
         for name, content in item.files.items():
-            temporary = folder / f".{name}.{secrets.token_hex(4)}.tmp"
+            temporary = temporary_name(folder / name)
             temporaries.append((temporary, folder / name))
             with temporary.open("xb") as file:
                 file.write(content)
@@ -94,15 +94,6 @@ def _write_item(item: ItemDone, folder: Path) -> bool:
         for temporary, _ in temporaries:
             temporary.unlink(missing_ok=True)
         raise
-    return True
-
-
-def _flush_folder(folder: Path) -> bool:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     return True
 
 

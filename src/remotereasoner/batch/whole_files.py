@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from remotereasoner.errors import ExportError
+from remotereasoner.export.atomic import flush, temporary_name, write_temporary
 
 __all__ = ["whole_file", "write_many"]
 
@@ -22,13 +21,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     The folder is made. Raises :class:`~remotereasoner.errors.ExportError` for an OSError of the block, too.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
+        flush(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -48,27 +47,15 @@ def write_many(folder: Path, payloads: Mapping[str, bytes], *, remove: frozenset
             list(pool.map(lambda name: _write_one(folder / name, payloads[name]), payloads))
         for name in remove - set(payloads):
             (folder / name).unlink(missing_ok=True)
-        _sync(folder)
+        flush(folder)
     except OSError as error:
         raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 def _write_one(path: Path, payload: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = write_temporary(path, payload)
     try:
-        with temporary.open("xb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,19 +9,26 @@ from pathlib import Path
 
 from remotereasoner.errors import ExportError
 
-__all__ = ["write_files"]
+__all__ = ["flush", "temporary_name", "write_files", "write_temporary"]
 
 
-def _fsync_dir(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """A file, or the names in a folder, onto the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _write_temporary(path: Path, payload: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+def temporary_name(path: Path) -> Path:
+    """A new name beside ``path``, by which what a killed process leaves is known."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def write_temporary(path: Path, payload: bytes) -> Path:
+    """``payload`` onto the disk under a temporary name, which is returned. Raises OSError, and leaves nothing then."""
+    temporary = temporary_name(path)
     try:
         with temporary.open("xb") as file:
             file.write(payload)
@@ -47,13 +54,13 @@ def write_files(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, payload in payloads.items():
-            temporaries[paths[name]] = _write_temporary(paths[name], payload)
+            temporaries[paths[name]] = write_temporary(paths[name], payload)
         for path, temporary in list(temporaries.items()):
             temporary.replace(path)
             del temporaries[path]
         for name in remove - set(payloads):
             (folder / name).unlink(missing_ok=True)
-        _fsync_dir(folder)
+        flush(folder)
     except OSError as error:
         raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
     finally:
