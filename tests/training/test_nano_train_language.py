@@ -211,7 +211,7 @@ def test_every_mixture_of_questions_can_be_packed(seed: int) -> None:
     rng = np.random.default_rng(seed)
     bank = QuestionBank("train")
     kinds = set()
-    for n in range(6):
+    for n in range(20):
         listing = drawn_listing(rng, SHIP if n else None)
         questions = draw_questions(bank, listing, 8, rng)
         assert len(questions) == 8
