@@ -16,7 +16,8 @@ class OnceReader:
     """Reads the windows of a :class:`~remotereasoner.tiling.places.Choice` in their order.
 
     At a raster's own resolution, what the windows to the left and above have shown is taken from them: a quarter of
-    overlap would otherwise have three quarters of the pixels read and rendered again. From coarser levels, where an
+    overlap would otherwise have three quarters of the pixels read and stretched again. Samples that are shown as they
+    are come faster out of GDAL's cache of blocks than out of the windows beside. From coarser levels, where an
     averaged pixel can depend on the window, each window is read as a whole, and so it is from sources in memory and
     from several files. Of the row above no more than 256 MiB are kept; with so much overlap that it would be more,
     only the window to the left is used.
@@ -34,7 +35,8 @@ class OnceReader:
     def read(self, index: int) -> Scene:
         """The window with that index, higher than the last one's. Raises as the source's ``read``."""
         window = self._plan.window(index)
-        if not isinstance(self._source, RasterSource) or not self._level.is_native:
+        source = self._source
+        if not isinstance(source, RasterSource) or not self._level.is_native or source.rendering.stretch == "none":
             return self._source.read(self._level, window)
         row, column = divmod(index, len(self._plan.x_starts))
         if row != self._row:
@@ -45,7 +47,7 @@ class OnceReader:
             shared = self._plan.shared_px(self._plan.x_starts, column - 1, window.width)
             before = self._last[1]
             left = Strip(before.pixels[:, window.width - shared :], before.valid[:, window.width - shared :])
-        scene = self._source.read_rest(self._level, window, self._above.pop(column, None), left)
+        scene = source.read_rest(self._level, window, self._above.pop(column, None), left)
         self._last = column, scene
         self._keep(column, scene)
         return scene
