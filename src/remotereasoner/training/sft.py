@@ -28,15 +28,15 @@ class SftRun(RunTrainer, SFTTrainer):
         """Of a policy that reads text, questions about one image come together: what they share is computed once."""
         if self.run.policy.sees_images:
             return super()._get_train_sampler(train_dataset)
-        return BatchesByImage(self.run.train_images, self._train_batch_size, self.args.data_seed or self.args.seed)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return BatchesByImage(self.run.train_images, self._train_batch_size, seed)
 
     def compute_loss(self, model: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
         """TRL's. It counts tokens by the attention mask; one with rows and columns would count pairs of them."""
         seen = self._total_train_tokens
-        mask = inputs["attention_mask"]
         result = super().compute_loss(model, inputs, *arguments, **named)  # type: ignore[no-untyped-call]
-        if mask.dim() == 4 and self.model.training:
-            own = mask.diagonal(dim1=-2, dim2=-1).sum()
+        if self.model.training and not self.run.policy.sees_images:
+            own = inputs["attention_mask"].diagonal(dim1=-2, dim2=-1).sum()
             self._total_train_tokens = seen + int(self.accelerator.gather_for_metrics(own).sum())
             self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
         return result

@@ -62,7 +62,6 @@ class ProposalSettings:
             views=tuple((float(share), bool(mirrored)) for share, mirrored in facts.get("views", cls.views)),
             class_ious=tuple(facts["class_ious"]) if "class_ious" in facts else None,
             area_goes_on=tuple(facts["area_goes_on"]) if "area_goes_on" in facts else None,
-            area_min_share=facts.get("area_min_share", cls.area_min_share),
             area_min_of_largest=facts.get("area_min_of_largest", cls.area_min_of_largest),
         )
 
